@@ -1,0 +1,13 @@
+"""The same settings for tests: a fast password hasher and mails kept in memory."""
+
+from config.settings import *  # noqa: F403  # Django's own way to derive settings
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STORAGES = {
+    "default": {"BACKEND": "studio.library.storage.AtomicFileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# No worker listens in the test process: a rung bell is a message that nobody reads.
+CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {}
