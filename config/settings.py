@@ -129,7 +129,9 @@ _database = (
     else EmbeddedPostgres(HOME).database_parameters()
 )
 if _database.get("ENGINE") not in {"django.db.backends.postgresql", "django.db.backends.postgresql_psycopg2"}:
-    raise ImproperlyConfigured("DATABASE_URL must be a PostgreSQL address, such as postgresql://user:password@host/name.")
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be a PostgreSQL address, such as postgresql://user:password@host/name."
+    )
 # Threads wait for slots here, so PostgreSQL's 100 connections are never exceeded however many work at once.
 _pool_sizes = {"web": 16, "worker": 12, "scheduler": 4}
 _options = dict(_database.pop("OPTIONS", {}))
@@ -184,7 +186,11 @@ CONTENT_SECURITY_POLICY = {
 
 # E-mail
 EMAIL_URL = env.text("EMAIL_URL", default="consolemail://")
-_email = env.check("EMAIL_URL", lambda: environ.Env.email_url_config(EMAIL_URL), "an e-mail address of a server, such as smtp://user:password@host:587")
+_email = env.check(
+    "EMAIL_URL",
+    lambda: environ.Env.email_url_config(EMAIL_URL),
+    "an e-mail address of a server, such as smtp://user:password@host:587",
+)
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _email.get("EMAIL_PORT") or 25

@@ -1,0 +1,1 @@
+"""Models as data: what each can do and what it costs in credits."""

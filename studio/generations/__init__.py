@@ -1,0 +1,1 @@
+"""Generations: from a submitted prompt to delivered outputs, crash-safe."""

@@ -1,0 +1,1 @@
+"""The invariants of the whole product and the command that checks them."""

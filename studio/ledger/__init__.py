@@ -1,0 +1,1 @@
+"""Credits: one account a team, holds and append-only entries."""

@@ -1,0 +1,1 @@
+"""Stored pictures: checked, kept byte-identical, shown and handed over."""

@@ -1,0 +1,1 @@
+"""Connections to image providers and the one guarded way to call them."""

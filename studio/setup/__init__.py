@@ -1,0 +1,1 @@
+"""The first run: operator, team, starting credits and a rehearsal connection."""

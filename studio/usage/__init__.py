@@ -1,0 +1,1 @@
+"""Usage records: what each delivered output was and what it cost."""
