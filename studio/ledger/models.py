@@ -125,7 +125,12 @@ class Entry(models.Model):
                 condition=Q(hold__isnull=False) | ~Q(kind__in=["charge", "refund"]), name="entry_spend_names_its_hold"
             ),
         ]
-        indexes = [models.Index(fields=["account", "-id"], name="entry_account_newest")]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="entry_account_newest"),
+            models.Index(
+                fields=["account", "-id"], condition=Q(kind__in=["top_up", "grant"]), name="entry_newest_credit"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount:+}"
