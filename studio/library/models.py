@@ -1,12 +1,17 @@
 """Assets: stored pictures with all that is known about them."""
 
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.text import Truncator
 
+from studio.library import names
 from studio.teams.models import Team
+
+PREVIEW_TRIES: Final = 3
+TITLE_LENGTH: Final = 120
 
 
 class AssetQuerySet(models.QuerySet["Asset"]):
@@ -15,6 +20,10 @@ class AssetQuerySet(models.QuerySet["Asset"]):
     def for_team(self, team: Team) -> Self:
         """Of one team."""
         return self.filter(team=team)
+
+    def without_preview(self) -> Self:
+        """Whose preview is still to be made, and not yet given up."""
+        return self.filter(has_preview=False, preview_tries__lt=PREVIEW_TRIES)
 
 
 class Asset(models.Model):
@@ -34,6 +43,8 @@ class Asset(models.Model):
     colour = models.CharField(max_length=7, blank=True)
     has_thumb = models.BooleanField(default=False)
     has_preview = models.BooleanField(default=False)
+    # Previews are made later; a picture that defeats it is left alone after a few tries.
+    preview_tries = models.PositiveSmallIntegerField(default=0)
     prompt = models.TextField(blank=True)
     revised_prompt = models.TextField(blank=True)
     model_slug = models.CharField(max_length=60, blank=True)
@@ -56,7 +67,39 @@ class Asset(models.Model):
                 condition=Q(content_type__in=["image/png", "image/jpeg", "image/webp"]), name="asset_known_type"
             ),
         ]
-        indexes = [models.Index(fields=["team", "-id"], name="asset_team_newest")]
+        indexes = [
+            models.Index(fields=["team", "-id"], name="asset_team_newest"),
+            models.Index(
+                fields=["id"],
+                condition=Q(has_preview=False, preview_tries__lt=PREVIEW_TRIES),
+                name="asset_without_preview",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Asset {self.pk}"
+
+    @property
+    def original_name(self) -> str:
+        """Where the bytes as received are kept."""
+        return names.original_name(team_id=self.team_id, file_key=self.file_key, content_type=self.content_type)
+
+    @property
+    def thumb_name(self) -> str:
+        """Where the grid thumbnail is kept, if there is one."""
+        return names.thumb_name(team_id=self.team_id, file_key=self.file_key)
+
+    @property
+    def preview_name(self) -> str:
+        """Where the preview is kept, if there is one."""
+        return names.preview_name(team_id=self.team_id, file_key=self.file_key)
+
+    @property
+    def download_name(self) -> str:
+        """What the original is called when a person downloads it."""
+        return names.download_name(prompt=self.prompt, asset_id=self.pk, content_type=self.content_type)
+
+    @property
+    def title(self) -> str:
+        """The beginning of the prompt, for tiles and headings; also the text that stands for the picture."""
+        return Truncator(self.prompt.strip()).chars(TITLE_LENGTH) or f"Image {self.pk}"

@@ -1,0 +1,59 @@
+"""The library's writes."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from studio.library.models import Asset
+from studio.library.store import CheckedImage
+
+_REVISED_LENGTH: Final = 32_000
+
+
+def add_asset(
+    *,
+    team_id: int,
+    author_id: int,
+    file_key: UUID,
+    checked: CheckedImage,
+    prompt: str,
+    revised_prompt: str,
+    model_slug: str,
+    model_title: str,
+    spec: Mapping[str, Any],
+    credits: int,  # noqa: A002  # the product's word; the built-in of this name belongs to the interactive prompt
+    generation_id: int | None,
+    slot: int,
+) -> Asset:
+    """Create the row of a picture whose files `store.put_image` has already written; part of the caller's transaction.
+
+    `revised_prompt` is the provider's text and is cut and cleaned to what the database can hold. A second row for the
+    same file or the same slot raises IntegrityError.
+    """
+    return Asset.objects.create(
+        team_id=team_id,
+        author_id=author_id,
+        file_key=file_key,
+        sha256=checked.sha256,
+        crc32=checked.crc32,
+        size=checked.size,
+        width=checked.width,
+        height=checked.height,
+        content_type=checked.content_type,
+        has_alpha=checked.has_alpha,
+        colour=checked.colour,
+        has_thumb=checked.thumbnail is not None,
+        prompt=prompt,
+        revised_prompt=_storable(revised_prompt),
+        model_slug=model_slug,
+        model_title=model_title,
+        spec=dict(spec),
+        credits=credits,
+        generation_id=generation_id,
+        slot=slot,
+    )
+
+
+def _storable(text: str) -> str:
+    """Drop what PostgreSQL refuses: NUL, and halves of surrogate pairs."""
+    return text[:_REVISED_LENGTH].encode("utf-8", "ignore").decode().replace("\x00", "")
