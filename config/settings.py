@@ -7,14 +7,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
-from csp.constants import NONE, SELF
 from cryptography.fernet import Fernet
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
-
-from config.reading import Reader
 from studio.runtime.home import home_dir, read_or_create_key
 from studio.runtime.postgres import EmbeddedPostgres
+
+from config.reading import Reader
 
 env = Reader(environ.FileAwareEnv())
 

@@ -104,7 +104,7 @@ class Generation(models.Model):
 
 
 class AttemptState(models.TextChoices):
-    """`planned → sent → answered → closed`; `failed` answered without a picture, `unknown` may have been paid for nothing."""
+    """`planned → sent → answered → closed`; `failed`: no picture came; `unknown`: it may have been paid for nothing."""
 
     PLANNED = "planned", "Planned"
     SENT = "sent", "Sent"

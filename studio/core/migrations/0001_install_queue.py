@@ -6,7 +6,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from pgmq import get_embedded_install_sql
 
 
-def install_queue(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def install_queue(_apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Create the schema unless the server already has it."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT to_regnamespace('pgmq') IS NOT NULL")

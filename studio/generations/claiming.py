@@ -1,0 +1,196 @@
+"""Who works on what: claims with a short lease and a fencing number, and the fair order of the queue.
+
+All times are the database's, so workers on several machines agree.
+"""
+
+import math
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce, Now
+
+from studio.generations.models import (
+    Attempt,
+    AttemptState,
+    Generation,
+    GenerationState,
+    Output,
+    OutputState,
+)
+from studio.live.notify import notify
+from studio.providers.models import Connection
+
+# The queued generation whose team, then whose member, has the fewest running on this connection; then the oldest.
+_FAIREST = """
+    WITH running AS (
+        SELECT team_id, author_id FROM generations_generation WHERE connection_id = %(connection)s AND state = 'running'
+    ), by_team AS (
+        SELECT team_id, count(*) AS n FROM running GROUP BY team_id
+    ), by_member AS (
+        SELECT team_id, author_id, count(*) AS n FROM running GROUP BY team_id, author_id
+    )
+    SELECT g.id FROM generations_generation g
+    LEFT JOIN by_team t ON t.team_id = g.team_id
+    LEFT JOIN by_member m ON m.team_id = g.team_id AND m.author_id = g.author_id
+    WHERE g.connection_id = %(connection)s AND g.state = 'queued' AND coalesce(g.next_try_at <= now(), true)
+    ORDER BY coalesce(t.n, 0), coalesce(m.n, 0), g.id
+    LIMIT 1
+"""
+
+
+class Fenced(Exception):
+    """Another worker holds this generation by now, or it has ended: write nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write to one generation as long as its fence is this one."""
+
+    generation_id: int
+    fence: int
+
+
+def claim_next(*, connection_id: int, worker: str) -> Claim | None:
+    """Claim the queued generation whose turn it is and plan its calls; None if there is none or no room.
+
+    The connection's row is locked for the moment of the choice, so that its limits hold among many workers.
+    """
+    with transaction.atomic():
+        connection = Connection.objects.select_for_update(no_key=True).filter(pk=connection_id).first()
+        if connection is None or not has_room(connection):
+            return None
+        with database.cursor() as cursor:
+            cursor.execute(_FAIREST, {"connection": connection_id})
+            row = cursor.fetchone()
+        claim = row and _take(row[0], worker=worker, state=GenerationState.QUEUED)
+        if not claim:
+            return None
+        _plan(claim)
+        return claim
+
+
+def take_over(*, generation_id: int, worker: str) -> Claim | None:
+    """Claim a running generation whose lease has run out because its worker died."""
+    with transaction.atomic():
+        return _take(
+            generation_id,
+            worker=worker,
+            state=GenerationState.RUNNING,
+            only=Q(lease_expires_at__lt=Now()),
+            kills=F("kills") + 1,
+        )
+
+
+def renew(*, generation_ids: Collection[int], worker: str) -> None:
+    """Prolong the leases of everything a worker process holds, in one statement."""
+    Generation.objects.filter(pk__in=generation_ids, worker=worker, state=GenerationState.RUNNING).update(
+        lease_expires_at=_lease_end()
+    )
+
+
+def give_back(claim: Claim) -> None:
+    """Return a generation to the queue with whatever has not been sent; what was sent stays as it is."""
+    with fenced(claim) as generation:
+        planned = Attempt.objects.filter(generation=generation, state=AttemptState.PLANNED)
+        Output.objects.filter(attempt__in=planned, state=OutputState.RUNNING).update(
+            state=OutputState.WAITING, attempt=None
+        )
+        planned.update(state=AttemptState.CANCELLED, ended_at=Now())
+        requeue(generation)
+
+
+def requeue(generation: Generation) -> None:
+    """Put a locked generation back into the queue; nothing of it may be under way."""
+    Generation.objects.filter(pk=generation.pk).update(state=GenerationState.QUEUED, lease_expires_at=None, worker="")
+    notify(team_id=generation.team_id, event="generation", id=generation.pk)
+
+
+@contextmanager
+def fenced(claim: Claim) -> Iterator[Generation]:
+    """Open a transaction with the claimed generation locked; raises Fenced when the claim is no longer good."""
+    with transaction.atomic():
+        generation = (
+            Generation.objects.select_for_update(no_key=True)
+            .filter(pk=claim.generation_id, fence=claim.fence, state=GenerationState.RUNNING)
+            .first()
+        )
+        if generation is None:
+            raise Fenced
+        yield generation
+
+
+def has_queued(connection_id: int) -> bool:
+    """Whether something waits on this connection that may start now."""
+    due = Q(next_try_at=None) | Q(next_try_at__lte=Now())
+    return Generation.objects.filter(due, connection_id=connection_id, state=GenerationState.QUEUED).exists()
+
+
+def has_room(connection: Connection) -> bool:
+    """Whether the connection's limits allow one more generation now."""
+    free = Connection.objects.filter(pk=connection.pk).filter(Q(resume_at=None) | Q(resume_at__lte=Now()))
+    if not connection.enabled or not free.exists():
+        return False
+    running = Generation.objects.filter(connection=connection, state=GenerationState.RUNNING).count()
+    if running >= connection.max_in_flight:
+        return False
+    return connection.per_minute is None or _asked_last_minute(connection) < connection.per_minute
+
+
+def _asked_last_minute(connection: Connection) -> int:
+    recent = Attempt.objects.filter(connection=connection, sent_at__gt=Now() - timedelta(minutes=1))
+    total: int = recent.aggregate(total=Coalesce(Sum("images"), 0))["total"]
+    return total
+
+
+def _take(
+    generation_id: int, *, worker: str, state: GenerationState, only: Q | None = None, **changes: Any
+) -> Claim | None:
+    taken = (
+        Generation.objects.filter(pk=generation_id, state=state)
+        .filter(only or Q())
+        .update(
+            state=GenerationState.RUNNING,
+            fence=F("fence") + 1,
+            worker=worker,
+            lease_expires_at=_lease_end(),
+            started_at=Coalesce("started_at", Now()),
+            next_try_at=None,
+            **changes,
+        )
+    )
+    if taken != 1:
+        return None
+    fence, team_id = Generation.objects.values_list("fence", "team_id").get(pk=generation_id)
+    notify(team_id=team_id, event="generation", id=generation_id)
+    return Claim(generation_id=generation_id, fence=fence)
+
+
+def _plan(claim: Claim) -> None:
+    """Share the waiting outputs among as few calls as the model allows."""
+    generation = Generation.objects.select_related("model").get(pk=claim.generation_id)
+    waiting = list(generation.outputs.filter(state=OutputState.WAITING).values_list("pk", flat=True))
+    most = max(1, int(generation.model.capabilities["max_n"]))
+    first = generation.attempts.count() + 1
+    for index in range(math.ceil(len(waiting) / most)):
+        share = waiting[index * most : (index + 1) * most]
+        attempt = Attempt.objects.create(
+            generation=generation,
+            number=first + index,
+            connection_id=generation.connection_id,
+            images=len(share),
+            fence=claim.fence,
+            token=uuid.uuid4(),
+        )
+        Output.objects.filter(pk__in=share).update(state=OutputState.RUNNING, attempt=attempt)
+
+
+def _lease_end() -> Any:
+    return Now() + timedelta(seconds=settings.LEASE_SECONDS)

@@ -1,0 +1,217 @@
+"""The worker's half: claim, call, store, deliver, settle; and take over what a dead worker left."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, as_completed
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+
+from studio.core.crash import crash_point
+from studio.generations import claiming, delivery, recovery
+from studio.generations.claiming import Claim, Fenced
+from studio.generations.delivery import Missing, Picture
+from studio.generations.engine import Engine, engine, is_stopping, let_go_of_database
+from studio.generations.models import Attempt, Generation
+from studio.generations.spec import GenerationSpec
+from studio.generations.spool import forget_answer, spool_path
+from studio.library.store import BadImage, check_image, put_image
+from studio.providers.adapters.base import Answer, ImageRequest, ReceivedImage
+from studio.providers.adapters.errors import ProviderError
+from studio.providers.gateway import adapter_of, endpoint_of, user_reference
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How long a finished call waits for a database that is away, before the next owner of the lease carries on.
+DATABASE_PATIENCE = 60.0
+
+STORAGE_FAILED = Missing("storage", "The picture could not be stored. Storage may be full; tell your admin.")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed generation with what its calls need, read once."""
+
+    claim: Claim
+    team_id: int
+    author_id: int
+    remote_model: str
+    spec: GenerationSpec
+
+    def request(self, attempt: Attempt) -> ImageRequest:
+        """Return what one attempt asks the provider for."""
+        return ImageRequest(
+            model=self.remote_model,
+            prompt=self.spec.prompt,
+            n=attempt.images,
+            size=self.spec.size,
+            quality=self.spec.quality,
+            background=self.spec.background,
+            output_format=self.spec.output_format,
+            compression=self.spec.compression,
+            moderation=self.spec.moderation,
+            user_reference=user_reference(self.author_id),
+        )
+
+
+def fulfil_next(connection_id: int) -> bool:
+    """Work on the next generation of a connection, to its end or its next pause. Returns whether more are queued."""
+    if is_stopping():
+        return False
+    worker = engine()
+    claim = claiming.claim_next(connection_id=connection_id, worker=worker.worker)
+    if claim is None:
+        return False
+    crash_point("after_claim")
+    _work(worker, claim)
+    return claiming.has_queued(connection_id)
+
+
+def resume(generation_id: int) -> None:
+    """Take over a generation whose lease ran out: deliver what was answered, end what nobody knows, send the rest."""
+    if is_stopping():
+        return
+    worker = engine()
+    claim = claiming.take_over(generation_id=generation_id, worker=worker.worker)
+    if claim is not None:
+        _work(worker, claim)
+
+
+def _work(worker: Engine, claim: Claim) -> None:
+    with worker.holding(claim):
+        try:
+            _fulfil(worker, _job(claim))
+        except Fenced:
+            logger.info("Generation %s went on elsewhere or has ended.", claim.generation_id)
+    let_go_of_database()
+
+
+def _job(claim: Claim) -> Job:
+    generation = Generation.objects.select_related("model").get(pk=claim.generation_id)
+    return Job(
+        claim=claim,
+        team_id=generation.team_id,
+        author_id=generation.author_id,
+        remote_model=generation.model.remote_name,
+        spec=GenerationSpec.from_json(generation.spec),
+    )
+
+
+def _fulfil(worker: Engine, job: Job) -> None:
+    for attempt, answer in _persist(lambda: recovery.recover(job.claim)):
+        _deliver_or_fail(worker, job, attempt, answer)
+    if is_stopping():
+        claiming.give_back(job.claim)
+        return
+    attempts = _persist(lambda: delivery.mark_sent(job.claim))
+    crash_point("before_send")
+    calls = {_call(worker, job, attempt): attempt for attempt in attempts}
+    let_go_of_database()
+    for call in as_completed(calls):
+        _take_answer(worker, job, calls[call], call)
+        let_go_of_database()
+    _persist(lambda: delivery.conclude(job.claim))
+
+
+def _call(worker: Engine, job: Job, attempt: Attempt) -> Future[Answer]:
+    """Send one attempt; what is wrong with the request itself fails the attempt as an answer would."""
+    try:
+        request = adapter_of(attempt.connection).build_request(endpoint_of(attempt.connection), job.request(attempt))
+    except ProviderError as error:
+        refused: Future[Answer] = Future()
+        refused.set_exception(error)
+        return refused
+    sending = worker.client.send(
+        request,
+        deadline=settings.CALL_DEADLINE,
+        spool=spool_path(attempt.token),
+        private_hosts=settings.PRIVATE_HOSTS,
+        on_sent=_note_sent,
+    )
+    return worker.submit(sending)
+
+
+async def _note_sent() -> None:
+    crash_point("after_send")
+
+
+def _take_answer(worker: Engine, job: Job, attempt: Attempt, call: Future[Answer]) -> None:
+    try:
+        answer = call.result()
+    except ProviderError as error:
+        _fail(job, attempt, error)
+        return
+    crash_point("after_answer")
+    _persist(lambda: delivery.mark_answered(job.claim, attempt, answer))
+    _deliver_or_fail(worker, job, attempt, answer)
+
+
+def _deliver_or_fail(worker: Engine, job: Job, attempt: Attempt, answer: Answer) -> None:
+    let_go_of_database()
+    try:
+        with worker.cpu:
+            result = adapter_of(attempt.connection).read_answer(job.request(attempt), answer)
+            wanted = enumerate(result.images[: attempt.images])
+            pictures = [_store(worker, job, attempt, index, image) for index, image in wanted]
+    except ProviderError as error:
+        _fail(job, attempt, error)
+        return
+    _persist(lambda: delivery.deliver(job.claim, attempt, result, pictures))
+    forget_answer(attempt.token)
+
+
+def _fail(job: Job, attempt: Attempt, error: ProviderError) -> None:
+    _persist(lambda: delivery.fail(job.claim, attempt, error))
+    forget_answer(attempt.token)
+
+
+def _store(worker: Engine, job: Job, attempt: Attempt, index: int, image: ReceivedImage) -> Picture | Missing:
+    """Check one received picture and write its files; one bad picture does not harm the others of its call."""
+    try:
+        data = _bytes_of(worker, attempt, index, image)
+        checked = check_image(data)
+    except (BadImage, ProviderError) as error:
+        return Missing("bad_image", getattr(error, "designer_message", "") or str(error))
+    key = delivery.file_key(attempt, index)
+    try:
+        put_image(team_id=job.team_id, file_key=key, checked=checked, data=data)
+    except OSError:
+        logger.exception("Picture %s of attempt %s could not be stored.", index, attempt.pk)
+        return STORAGE_FAILED
+    return Picture(file_key=key, checked=checked, revised_prompt=image.revised_prompt or "")
+
+
+def _bytes_of(worker: Engine, attempt: Attempt, index: int, image: ReceivedImage) -> bytes:
+    if image.data is not None:
+        return image.data
+    if image.url is None:
+        raise BadImage(image.problem or "The provider returned a picture that could not be read.")
+    spool = spool_path(attempt.token, index)
+    fetching = worker.client.fetch(
+        image.url, deadline=settings.CALL_DEADLINE, spool=spool, private_hosts=settings.PRIVATE_HOSTS
+    )
+    worker.submit(fetching).result()
+    try:
+        return spool.read_bytes()
+    finally:
+        spool.unlink(missing_ok=True)
+
+
+def _persist(write: Callable[[], T]) -> T:
+    """Repeat a write while the database is away; the paid call behind it is never repeated."""
+    give_up = time.monotonic() + DATABASE_PATIENCE
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError) as error:
+            let_go_of_database()
+            if time.monotonic() > give_up or is_stopping():
+                raise
+            logger.warning("The database does not answer (%s); the write is tried again.", error)
+            time.sleep(random.uniform(0.2, 1.0))  # noqa: S311  # spreads load, guards nothing

@@ -1,0 +1,81 @@
+"""Housekeeping: find what nobody works on, end what is past its deadline. Never waits behind a generation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+
+from studio.generations.ending import end_if_done
+from studio.generations.models import Generation, GenerationState, OutputState
+from studio.providers.models import Connection
+
+# A fresh submission rings by itself; only what waits longer than this is rung for again.
+FRESH = timedelta(seconds=3)
+MOST_BELLS = 256
+MOST_ENDED = 500
+
+EXPIRED = "It waited too long for the provider and was taken off the queue."
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the sweep found: bells to ring per connection, and generations whose worker died."""
+
+    waiting: Mapping[int, int]
+    abandoned: list[int]
+
+
+def sweep() -> Found:
+    """End what is past its deadline and return what needs a worker."""
+    end_expired()
+    return Found(waiting=_waiting(), abandoned=_abandoned())
+
+
+def end_expired() -> int:
+    """Fail queued generations past their deadline and return their credits. Returns how many."""
+    overdue = Generation.objects.filter(state=GenerationState.QUEUED, deadline_at__lt=Now())
+    ended = 0
+    for pk in overdue.values_list("pk", flat=True)[:MOST_ENDED]:
+        ended += _end_one(pk)
+    return ended
+
+
+def _end_one(pk: int) -> bool:
+    with transaction.atomic():
+        generation = (
+            Generation.objects.select_for_update(skip_locked=True, no_key=True)
+            .filter(pk=pk, state=GenerationState.QUEUED, deadline_at__lt=Now())
+            .first()
+        )
+        if generation is None:
+            return False
+        generation.outputs.filter(state=OutputState.WAITING).update(
+            state=OutputState.FAILED, reason="expired", message=EXPIRED, ended_at=Now()
+        )
+        return end_if_done(generation)
+
+
+def _waiting() -> dict[int, int]:
+    due = Q(next_try_at=None) | Q(next_try_at__lte=Now())
+    overlooked = (
+        Generation.objects.filter(due, state=GenerationState.QUEUED)
+        .filter(Q(next_try_at__isnull=False) | Q(created_at__lt=Now() - FRESH))
+        .order_by()
+        .values("connection_id")
+        .annotate(n=Count("pk"))
+    )
+    queued = {row["connection_id"]: row["n"] for row in overlooked}
+    return {
+        connection.pk: min(queued[connection.pk], connection.max_in_flight, MOST_BELLS)
+        for connection in Connection.objects.filter(pk__in=queued, enabled=True).filter(
+            Q(resume_at=None) | Q(resume_at__lte=Now())
+        )
+    }
+
+
+def _abandoned() -> list[int]:
+    lost = Generation.objects.filter(state=GenerationState.RUNNING, lease_expires_at__lt=Now())
+    return list(lost.order_by("lease_expires_at").values_list("pk", flat=True)[:MOST_BELLS])

@@ -1,0 +1,67 @@
+"""Connections for the operator; the secret goes in and never comes out."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from studio.providers.adapters.registry import ADAPTERS
+from studio.providers.errors import ConnectionRefused
+from studio.providers.models import Connection
+from studio.providers.services import check_base_url
+
+
+class ConnectionForm(forms.ModelForm[Connection]):
+    """A connection whose secret can be replaced but not read; a new address asks for it anew."""
+
+    protocol = forms.ChoiceField(choices=[(key, adapter.label) for key, adapter in sorted(ADAPTERS.items())])
+    new_secret = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Blank keeps the one there is.",
+    )
+
+    class Meta:
+        model = Connection
+        fields = [
+            "team",
+            "name",
+            "protocol",
+            "base_url",
+            "options",
+            "max_in_flight",
+            "per_minute",
+            "enabled",
+            "resume_at",
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """Check the address, and that a secret never follows a connection to another one."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        adapter = ADAPTERS.get(cleaned.get("protocol", ""))
+        if adapter is None or not adapter.needs_secret:
+            return cleaned
+        try:
+            check_base_url(cleaned.get("base_url", ""))
+        except ConnectionRefused as error:
+            raise forms.ValidationError(str(error)) from error
+        if not cleaned.get("new_secret") and (not self.instance.secret or "base_url" in self.changed_data):
+            raise forms.ValidationError({"new_secret": "Enter the secret for this address."})
+        return cleaned
+
+
+@admin.register(Connection)
+class ConnectionAdmin(admin.ModelAdmin[Connection]):
+    """Shared connections and every team's own."""
+
+    form = ConnectionForm
+    list_display = ["name", "team", "protocol", "base_url", "enabled", "resume_at"]
+    list_filter = ["protocol", "enabled"]
+    list_select_related = ["team"]
+
+    def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
+        """Keep the secret unless a new one was given."""
+        if form.cleaned_data.get("new_secret"):
+            obj.secret = form.cleaned_data["new_secret"]
+        super().save_model(request, obj, form, change)
