@@ -18,7 +18,7 @@ def record_usage(
     connection_name: str,
     quality: str,
     size: str,
-    credits: int,  # noqa: A002  # the product's word; Python's own `credits` exists for its prompt only
+    credits: int,
     price_version: int,
     estimate_usd: Decimal | None = None,
     reported: Mapping[str, Any] | None = None,
