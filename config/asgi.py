@@ -1,0 +1,75 @@
+"""The web process from the outside in: live streams, static files and bodies, then Django behind its cap.
+
+The server calls `stop_streams` when it is told to end: it waits for open streams, and none would end by itself.
+"""
+
+import os
+from typing import Final
+
+from asgiref.sync import sync_to_async
+from django import setup
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.base import BaseHandler
+from django.http import HttpRequest, HttpResponseBase
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+setup(set_prefix=False)
+
+from studio.core.asgi import App, Receive, Scope, Send, ThreadCap  # noqa: E402  # after setup, as Django asks
+from studio.core.static import StaticFiles, whitenoise_lookup  # noqa: E402
+from studio.core.streaming import BodyStreamer  # noqa: E402
+from studio.live.hub import Hub  # noqa: E402
+from studio.live.stream import LiveStream  # noqa: E402
+from studio.teams.access_live import live_grant, still_granted  # noqa: E402
+
+MOST_REQUEST_BYTES: Final = 64 * 1024 * 1024
+
+
+class OneHopHandler(ASGIHandler):
+    """Django with its whole chain in one step to the request's thread.
+
+    Every view and middleware here is synchronous; Django's own handler would go to the thread and back for each
+    of them.
+    """
+
+    def __init__(self) -> None:
+        BaseHandler.__init__(self)
+        self.load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer one request."""
+        return await sync_to_async(self.get_response)(request)
+
+
+class Site:
+    """The outermost application: begins and ends with the server."""
+
+    def __init__(self) -> None:
+        self.hub = Hub(still_granted=still_granted)
+        django = ThreadCap(OneHopHandler(), most_bytes=MOST_REQUEST_BYTES)
+        prefix, find = whitenoise_lookup()
+        static = StaticFiles(BodyStreamer(django), prefix=prefix, find=find)
+        self._app: App = LiveStream(static, hub=self.hub, authorise=live_grant)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or follow the server's life."""
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self.hub.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.hub.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Site()
+
+
+def stop_streams() -> None:
+    """End every live stream, so that the server can; safe in a signal handler and from any thread."""
+    application.hub.stop()

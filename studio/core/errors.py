@@ -1,0 +1,62 @@
+"""The one family of errors that people see; `middleware.py` turns them into HTTP, nothing else does."""
+
+from typing import ClassVar
+
+
+class StudioError(Exception):
+    """Something a person can be told.
+
+    Rooms subclass it with their own `code`, which scripts and tests may rely on; `message` is a whole sentence in
+    the words of the product.
+    """
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 400
+    title: ClassVar[str] = "That did not work"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadInput(StudioError):
+    """What was sent cannot be understood or is out of bounds."""
+
+    code = "bad_input"
+    http_status = 400
+    title = "That cannot be read"
+
+
+class NotAllowed(StudioError):
+    """The person is known here, but their role does not cover this."""
+
+    code = "not_allowed"
+    http_status = 403
+    title = "Not allowed"
+
+
+class NotFound(StudioError):
+    """There is no such thing, or the person may not know that there is."""
+
+    code = "not_found"
+    http_status = 404
+    title = "Not found"
+
+
+class Conflict(StudioError):
+    """It was right when the page was made, but something has changed since."""
+
+    code = "conflict"
+    http_status = 409
+    title = "Something changed meanwhile"
+
+
+class Unavailable(StudioError):
+    """It works again in a moment; the answer says when to come back."""
+
+    code = "unavailable"
+    http_status = 503
+    title = "One moment, please"
+
+    def __init__(self, message: str = "The studio is very busy. Try again in a few seconds.") -> None:
+        super().__init__(message)
