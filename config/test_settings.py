@@ -11,3 +11,5 @@ STORAGES = {
 # No worker listens in the test process: a rung bell is a message that nobody reads.
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
+# Sign-in limits are counted in memory and forgotten between tests (tests/conftest.py).
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -23,11 +23,16 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("team.created", "Team created"),
+                            ("team.renamed", "Team renamed"),
                             ("member.invited", "Member invited"),
                             ("invitation.revoked", "Invitation revoked"),
                             ("member.joined", "Member joined"),
                             ("member.role_changed", "Role changed"),
                             ("member.removed", "Member removed"),
+                            ("member.left", "Member left"),
+                            ("user.deactivated", "User deactivated"),
+                            ("user.reactivated", "User reactivated"),
+                            ("user.anonymised", "User anonymised"),
                             ("credits.topped_up", "Credits topped up"),
                             ("credits.granted", "Credits granted"),
                             ("credits.refunded", "Credits refunded"),

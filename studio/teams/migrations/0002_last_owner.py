@@ -3,10 +3,11 @@
 from django.db import migrations
 
 FORWARD = """
--- The team row is locked first, so two owners who leave at the same moment wait for each other and the second is refused.
+-- The team row is locked first, so two owners who leave at the same moment wait for each other and the second is
+-- refused. The lock lets rows that point to the team be added meanwhile.
 CREATE FUNCTION teams_keep_an_owner(team bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM 1 FROM teams_team WHERE id = team FOR UPDATE;
+    PERFORM 1 FROM teams_team WHERE id = team FOR NO KEY UPDATE;
     IF NOT EXISTS (
         SELECT 1 FROM teams_membership m JOIN accounts_user u ON u.id = m.user_id
         WHERE m.team_id = team AND m.role = 40 AND u.is_active
@@ -22,7 +23,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER membership_last_owner AFTER UPDATE OR DELETE ON teams_membership
+CREATE TRIGGER membership_last_owner AFTER UPDATE OF role, team_id, user_id OR DELETE ON teams_membership
     FOR EACH ROW EXECUTE FUNCTION teams_membership_keeps_owner();
 CREATE FUNCTION teams_user_keeps_owner() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,31 @@
+"""What sign-in and sign-up do differently here from allauth's defaults."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.http import HttpRequest
+
+from studio.accounts.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Sign-up is closed unless the operator opens it; addresses are kept in lower case.
+
+    Invitations and the set-up page make accounts by themselves (`services.create_account`), each with a one-time link,
+    so they need no opening here.
+    """
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002  # allauth's signature
+        """Whether anybody may make an account."""
+        return bool(settings.OPEN_SIGNUP)
+
+    def clean_email(self, email: str) -> str:
+        """One address is one account, whatever its case."""
+        return str(super().clean_email(email)).lower()
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        """Keep the name along with the address."""
+        user.name = form.cleaned_data.get("name", "")
+        saved: User = super().save_user(request, user, form, commit)
+        return saved

@@ -1,0 +1,79 @@
+"""The cast of the tests: a team with one person of each role, and a stranger who has a team of their own."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from studio.accounts.models import User
+from studio.teams.models import Role, Team
+from tests.factories import make_member, make_team, make_user
+
+ClientOf = Callable[[User], Client]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits() -> None:
+    """Forget who tried to sign in how often."""
+    cache.clear()
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    """The owner of `team`."""
+    return make_user("maya@halden.example", name="Maya Lindqvist")
+
+
+@pytest.fixture
+def team(owner: User) -> Team:
+    """The team that tests are about; its address is halden-co."""
+    return make_team("Halden & Co", owner=owner)
+
+
+@pytest.fixture
+def admin(team: Team) -> User:
+    """An admin of `team`."""
+    return make_member(team, Role.ADMIN, email="lea@halden.example", name="Léa Moreau")
+
+
+@pytest.fixture
+def member(team: Team) -> User:
+    """A member of `team`."""
+    return make_member(team, Role.MEMBER, email="priya@halden.example", name="Priya Nair")
+
+
+@pytest.fixture
+def viewer(team: Team) -> User:
+    """A viewer in `team`."""
+    return make_member(team, Role.VIEWER, email="jonas@halden.example", name="Jonas Weber")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """Somebody with no place in `team`, but owner of `other_team`."""
+    return make_user("sam@elsewhere.example", name="Sam Okafor")
+
+
+@pytest.fixture
+def other_team(stranger: User) -> Team:
+    """The team of `stranger`."""
+    return make_team("Elsewhere", owner=stranger)
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    """The person who runs the installation; in no team."""
+    return make_user("ops@halden.example", name="Olga Petrova", is_staff=True)
+
+
+@pytest.fixture
+def client_of() -> ClientOf:
+    """A browser that is signed in as the given person: `client_of(member).get(…)`."""
+
+    def signed_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return signed_in
