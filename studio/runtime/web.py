@@ -1,0 +1,60 @@
+"""The web process: uvicorn, one process, with streams that end when it is asked to stop."""
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import uvicorn
+
+_GRACE_SECONDS = 3
+
+
+class WebServer(uvicorn.Server):
+    """A server that tells the application to end its live streams before it waits for connections to close."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: without the word to the streams the wait below would always take its whole time."""
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address, which fails at once if another program has it.
+
+    It does not listen yet, so nobody waits on it for an application that may never come.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def serve(
+    application: Callable[..., Any],
+    bound: socket.socket,
+    *,
+    trusted_proxies: Sequence[str],
+    on_stop: Callable[[], None],
+) -> None:
+    """Serve the ASGI application on a bound socket until TERM or Ctrl-C; `on_stop` must make its streams end."""
+    config = uvicorn.Config(
+        application,
+        log_config=None,  # Django's settings have the last word on logging
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ws="none",
+    )
+    WebServer(config, on_stop).run(sockets=[bound])
