@@ -1,0 +1,65 @@
+// One stream of events per visible tab, from the address in <body data-live>. Events carry ids only; they become DOM
+// events on <body>, and whoever shows the thing refetches it: hx-trigger="generation-42 from:body".
+//   generation → generation-<id> and generations-changed · credits → credits-changed · members → members-changed
+//   live-resumed: the stream was away for a while, so anything may have changed.
+// The stream closes while the tab is hidden: a browser has six connections per host, and eight tabs would freeze the site.
+
+const address = document.body.dataset.live;
+const SHORTEST = 1000;
+const LONGEST = 30_000;
+
+let source = null;
+let timer = 0;
+let failures = 0;
+let wasAway = false;
+
+const tell = (name, detail = {}) => document.body.dispatchEvent(new CustomEvent(name, { detail }));
+
+const close = () => {
+  clearTimeout(timer);
+  source?.close();
+  source = null;
+};
+
+const retry = () => {
+  close();
+  wasAway = true;
+  const pause = Math.min(LONGEST, SHORTEST * 2 ** failures);
+  failures += 1;
+  // Half fixed, half chance: after a restart the tabs of a whole team must not come back at once.
+  timer = setTimeout(open, pause / 2 + (Math.random() * pause) / 2);
+};
+
+function open() {
+  if (source || document.hidden) return;
+  source = new EventSource(address);
+  source.addEventListener("open", () => {
+    failures = 0;
+    document.body.dataset.liveState = "open";
+    if (wasAway) tell("live-resumed");
+    wasAway = false;
+  });
+  source.addEventListener("error", () => {
+    document.body.dataset.liveState = "away";
+    retry();
+  });
+  source.addEventListener("generation", (event) => {
+    tell(`generation-${event.data}`);
+    tell("generations-changed", { id: event.data });
+  });
+  source.addEventListener("credits", () => tell("credits-changed"));
+  source.addEventListener("members", () => tell("members-changed"));
+}
+
+const pause = () => {
+  close();
+  wasAway = true;
+  document.body.dataset.liveState = "away";
+};
+
+if (address) {
+  document.addEventListener("visibilitychange", () => (document.hidden ? pause() : open()));
+  addEventListener("pagehide", pause);
+  addEventListener("pageshow", (event) => event.persisted && open());
+  open();
+}
