@@ -1,0 +1,1 @@
+"""Strict emulators of image providers, spoken to over real loopback HTTP."""
