@@ -66,8 +66,8 @@ class EmbeddedPostgres:
 
     def prepare(self) -> None:
         """Make folders and database if they are missing, and end a server that outlived its supervisor."""
-        self._place.make_folders()
         self._refuse_other_major()
+        self._place.make_folders()
         self._end_leftover()
         if not self.data_dir.exists():
             self._create()

@@ -1,6 +1,5 @@
 """`python -m studio run`: everything of one installation as one foreground command."""
 
-import http.client
 import json
 import os
 import socket
@@ -10,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from studio.runtime.children import Child, describe_status, kill, now, spawn_python
 from studio.runtime.console import complain, say
+from studio.runtime.health import is_healthy
 from studio.runtime.home import AlreadyRunningError, Lock, home_dir, make_home
 from studio.runtime.place import PostgresError
 from studio.runtime.postgres import EmbeddedPostgres
@@ -176,21 +175,10 @@ class Supervisor:
                 raise StartError(f"{child.name} does not start.")
 
     def _announce_if_healthy(self) -> bool:
-        if not self._is_healthy():
+        if not is_healthy(self._plan.host, self._plan.port, self._plan.base_url):
             return False
         say(f"Atelier is ready at http://{self._plan.shown_host}:{self._plan.port}")
         return True
-
-    def _is_healthy(self) -> bool:
-        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._plan.host, self._plan.host)  # noqa: S104  # compared only
-        connection = http.client.HTTPConnection(local, self._plan.port, timeout=1)
-        try:
-            connection.request("GET", "/healthz", headers={"Host": urlsplit(self._plan.base_url).netloc})
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):  # not yet up
-            return False
-        finally:
-            connection.close()
 
     def _spawn(self, role: str, *arguments: str, keep: Sequence[int] = ()) -> subprocess.Popen[bytes]:
         return spawn_python(["-m", "studio", role, *arguments], keep=keep)
