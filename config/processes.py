@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.celery import app
 from studio.runtime.children import spawn_python
 from studio.runtime.console import complain, say
+from studio.runtime.health import is_healthy
 from studio.runtime.place import PostgresError
 from studio.runtime.postgres import EmbeddedPostgres
 from studio.runtime.scheduler import run_scheduler
@@ -34,11 +35,12 @@ def run(role: str, *, descriptor: int | None = None) -> int:
         return BAD_SETTING
     roles: dict[str, Callable[[], int]] = {
         "settings": _settings,
+        "health": _health,
         "web": lambda: _web(descriptor),
         "worker": _worker,
         "scheduler": _scheduler,
     }
-    if role != "settings" and not _has_database():
+    if role in {"web", "worker", "scheduler"} and not _has_database():
         return FAILED
     return roles[role]()
 
@@ -54,6 +56,10 @@ def _settings() -> int:
     }
     say(json.dumps(known))
     return 0
+
+
+def _health() -> int:
+    return 0 if is_healthy(settings.HOST, settings.PORT, settings.BASE_URL) else FAILED
 
 
 def _has_database() -> bool:

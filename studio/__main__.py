@@ -12,8 +12,10 @@ _ROLES = {
     "web": "serve the pages",
     "worker": "make the pictures",
     "scheduler": "do the upkeep; exactly one per installation is enough",
+    "health": "exit with 0 if the web process on this machine answers",
     "settings": "check the settings and print what the supervisor needs of them",
 }
+_PROCESSES = {"web", "worker", "scheduler"}
 
 
 def main() -> int:
@@ -31,7 +33,7 @@ def main() -> int:
         if chosen.with_parent:
             follow_parent(signal.SIGTERM)
         return supervisor.run()
-    os.environ["ATELIER_PROCESS"] = "command" if chosen.role == "settings" else chosen.role
+    os.environ["ATELIER_PROCESS"] = chosen.role if chosen.role in _PROCESSES else "command"
     from config import processes  # noqa: PLC0415  # the supervisor above runs without loading Django
 
     return processes.run(chosen.role, descriptor=getattr(chosen, "socket", None))
