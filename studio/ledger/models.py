@@ -134,3 +134,10 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount:+}"
+
+    @property
+    def returned(self) -> int:
+        """What a charge left of its hold."""
+        if self.kind != EntryKind.CHARGE or self.hold is None:
+            return 0
+        return self.hold.amount - self.hold.settled_amount

@@ -43,7 +43,25 @@ def statement(team: Team) -> QuerySet[Entry]:
     return Entry.objects.filter(account_id=team.pk).select_related("actor", "hold").order_by("-pk")
 
 
-def open_holds(team: Team) -> QuerySet[Hold]:
-    """What is held at this moment, newest first."""
-    open_now = Hold.objects.filter(account_id=team.pk, state=HoldState.OPEN)
-    return open_now.select_related("actor").order_by("-created_at", "pk")
+@dataclass(frozen=True, slots=True)
+class HeldLine:
+    """An open hold as a line of the statement, with what is available after it and all below it."""
+
+    hold: Hold
+    available_after: int
+
+    @property
+    def change(self) -> int:
+        """What it takes from the available credits."""
+        return -self.hold.amount
+
+
+def held_lines(team: Team, now: Balance, *, most: int = 20) -> list[HeldLine]:
+    """The newest open holds, running on from the balance as the entries below them do."""
+    open_now = Hold.objects.filter(account_id=team.pk, state=HoldState.OPEN).select_related("actor")
+    left = now.available
+    lines = []
+    for hold in open_now.order_by("-created_at", "pk")[:most]:
+        lines.append(HeldLine(hold, left))
+        left += hold.amount
+    return lines

@@ -138,7 +138,7 @@ def settle(*, hold_id: UUID, amount: int, actor_id: int | None, note: str) -> bo
 
     An amount of 0 releases the hold. Raises AmountRefused above what was held, Hold.DoesNotExist for an unknown hold.
     """
-    if amount == 0:
+    if type(amount) is int and amount == 0:
         return release(hold_id=hold_id)
     _check(amount)
     row = _row(_SETTLE, {"hold_id": hold_id, "amount": amount, "actor_id": actor_id, "note": _cut(note)})
@@ -167,6 +167,7 @@ def refund(*, hold_id: UUID, amount: int, actor: User | None, reason: str, key: 
 
     Raises AmountRefused above that, KeyReused when `key` was used for something else.
     """
+    _check(amount)
     hold = Hold.objects.get(pk=hold_id)
     _lock(hold.account_id)
     actor_id = actor.pk if actor else None
@@ -208,25 +209,29 @@ def _credit(
         if (known.kind, known.amount, known.hold_id) != (kind, amount, hold_id):
             raise KeyReused("This was already sent with another amount.")
         return known, False
-    row = _row(
-        _CREDIT,
-        {
-            "team_id": team_id,
-            "kind": kind.value,
-            "amount": amount,
-            "hold_id": hold_id,
-            "actor_id": actor_id,
-            "reference": reference,
-            "note": _cut(note),
-            "key": key,
-        },
-    )
+    params: dict[str, Any] = {
+        "team_id": team_id,
+        "kind": kind.value,
+        "amount": amount,
+        "hold_id": hold_id,
+        "actor_id": actor_id,
+        "reference": reference,
+        "note": _cut(note),
+        "key": key,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CREDIT, params)
+        (pk,) = cursor.fetchone()
     notify(team_id=team_id, event="credits")
-    return Entry.objects.get(pk=row[0] if row else None), True
+    return Entry.objects.get(pk=pk), True
 
 
 def _lock(team_id: int) -> None:
-    """Wait for the account, so that the next statement sees what whoever had it before has written."""
+    """Wait for the account, so that the next statement sees what whoever had it before has written.
+
+    A team without an account gets it here, with its first credits.
+    """
+    CreditAccount.objects.bulk_create([CreditAccount(team_id=team_id)], ignore_conflicts=True)
     CreditAccount.objects.select_for_update().get(pk=team_id)
 
 
