@@ -2,6 +2,7 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import include, path
 
 from studio.core.views import healthz
@@ -13,6 +14,7 @@ handler500 = "studio.core.views.server_error"
 
 # The operator's pages are entered through the same sign-in as everything else.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # the way allauth documents
+admin.site.unregister(Group)  # rights come from roles in teams; nothing reads groups
 admin.site.site_header = admin.site.site_title = "Atelier"
 
 urlpatterns = [
@@ -23,4 +25,7 @@ urlpatterns = [
     path("set-up/", include("studio.setup.urls")),
     # Rooms with team pages: every address below /t/<team_slug>/ goes through studio.teams.access.team_required.
     path("", include("studio.teams.urls")),
+    path("", include("studio.ledger.urls")),
+    path("", include("studio.library.urls")),
+    path("", include("studio.generations.urls")),
 ]

@@ -42,14 +42,11 @@ def still_granted(grants: Collection[LiveGrant]) -> set[LiveGrant]:
         join {User._meta.db_table} person on person.id = asked.user_id and person.is_active
         join {Membership._meta.db_table} member on member.user_id = asked.user_id and member.team_id = asked.team_id
     """  # noqa: S608, SLF001  # only table names; Django documents _meta
-    columns = [
-        list(range(len(given))),
-        [grant.session_key for grant in given],
-        [grant.user_id for grant in given],
-        [grant.team_id for grant in given],
-    ]
+    keys = [grant.session_key for grant in given]
+    people = [grant.user_id for grant in given]
+    teams = [grant.team_id for grant in given]
     with connection.cursor() as cursor:
-        cursor.execute(query, [*columns, datetime.now(UTC)])
+        cursor.execute(query, [list(range(len(given))), keys, people, teams, datetime.now(UTC)])
         found = cursor.fetchall()
     return {given[place] for place, password in found if given[place].password_mark == _mark(password)}
 

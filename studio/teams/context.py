@@ -10,7 +10,7 @@ from studio.teams.queries import teams_of
 
 
 def teams_of_user(request: HttpRequest) -> dict[str, Any]:
-    """Offer the teams of whoever asks, by name, as `teams_of_user`; one query, and none on pages that don't look."""
+    """Offer the teams of whoever asks, last used first, as `teams_of_user`: one query, none if unused."""
 
     def load() -> list[Team]:
         user = getattr(request, "user", None)  # absent where an early middleware answered

@@ -19,15 +19,19 @@ class Person:
 
 
 def teams_of(user: User) -> list[Team]:
-    """List a person's teams by name."""
-    return list(Team.objects.filter(memberships__user=user).order_by("name", "pk"))
+    """List a person's teams, the one used last first."""
+    return [membership.team for membership in _newest_first(user)]
 
 
 def find_last_used(user: User) -> Team | None:
     """Find the team a person used last, or else joined last."""
-    newest = F("last_used_at").desc(nulls_last=True)
-    found = Membership.objects.filter(user=user).select_related("team").order_by(newest, "-pk").first()
+    found = _newest_first(user).first()
     return found.team if found else None
+
+
+def _newest_first(user: User) -> QuerySet[Membership]:
+    newest = F("last_used_at").desc(nulls_last=True)
+    return Membership.objects.filter(user=user).select_related("team").order_by(newest, "-pk")
 
 
 def people_for(asking: Membership) -> list[Person]:

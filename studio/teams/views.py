@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from studio.accounts.errors import EmailTaken
 from studio.accounts.forms import NewAccountForm
+from studio.accounts.models import User
 from studio.accounts.views import SignedInRequest
 from studio.core.errors import StudioError
 from studio.teams import links, services
@@ -95,7 +96,7 @@ def remove(request: TeamRequest, pk: int) -> HttpResponse:
         return redirect("teams:leave", team_slug=request.team.slug)
     if request.method == "POST":
         return _change(request, lambda: services.remove_member(membership=membership, actor=request.user))
-    return render(request, "teams/remove.html", {"person": membership.user, "leaving": False})
+    return _ask(request, f"Remove {membership.user.display_name}?", person=membership.user)
 
 
 @team_required(Role.VIEWER)
@@ -103,7 +104,7 @@ def remove(request: TeamRequest, pk: int) -> HttpResponse:
 def leave(request: TeamRequest) -> HttpResponse:
     """Ask before leaving the team; a post leaves it."""
     if request.method != "POST":
-        return render(request, "teams/remove.html", {"person": request.user, "leaving": True})
+        return _ask(request, f"Leave {request.team}?", leaving=True)
     try:
         services.leave(membership=request.membership)
     except StudioError as error:
@@ -170,6 +171,18 @@ def _get_membership(request: TeamRequest, pk: int) -> Membership:
     return get_object_or_404(Membership.objects.for_team(request.team).select_related("team", "user"), pk=pk)
 
 
+def _ask(request: TeamRequest, title: str, *, person: User | None = None, leaving: bool = False) -> HttpResponse:
+    """Ask before a membership ends: htmx puts the question into the page's dialog, else it is a page."""
+    context = {
+        "title": title,
+        "action": request.path,
+        "body": "teams/remove_form.html",
+        "person": person,
+        "leaving": leaving,
+    }
+    return render(request, "components/dialog_content.html" if request.htmx else "teams/remove.html", context)
+
+
 def _change(request: TeamRequest, change: Callable[[], None]) -> HttpResponse:
     """Do it and show the members again; what stands against it is said above them."""
     problem, status = "", 200
@@ -192,6 +205,7 @@ def _members_page(request: TeamRequest, *, new_link: str = "", problem: str = ""
         "people": people_for(request.membership),
         "invitations": list(open_invitations_of(request.team)) if may_change else [],
         "may_change": may_change,
+        "invite_form": InviteForm(auto_id="invite_%s") if may_change else None,
         "new_link": new_link,
         "problem": problem,
     }
