@@ -1,5 +1,5 @@
 // The composer: counts characters, submits by Ctrl or Cmd + Enter, shows the picked model, steps aside on phones once sent.
-//   <form data-composer> … <textarea data-counted="prompt-count" maxlength="32000"> <output id="prompt-count">
+//   <form data-composer> … <textarea data-counted="prompt-count" data-limit="32000"> <output id="prompt-count">
 //   <details data-picker> with radios; <kbd data-mac="⌘ ↵">Ctrl ↵</kbd>
 // Nothing is remembered here: what was typed comes back from the server.
 
@@ -10,7 +10,9 @@ const count = (area) => {
   const shown = document.getElementById(area.dataset.counted);
   if (!shown) return;
   const length = [...area.value].length;
-  shown.textContent = area.maxLength > 0 ? `${figures.format(length)} / ${figures.format(area.maxLength)}` : figures.format(length);
+  // A limit without maxlength: the browser then cuts nothing that is pasted, and the server says what is too long.
+  const limit = area.maxLength > 0 ? area.maxLength : Number(area.dataset.limit ?? 0);
+  shown.textContent = limit > 0 ? `${figures.format(length)} / ${figures.format(limit)}` : figures.format(length);
 };
 
 const showPicked = (input) => {

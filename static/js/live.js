@@ -1,6 +1,7 @@
 // One stream of events per visible tab, from the address in <body data-live>. Events carry ids only; they become DOM
 // events on <body>, and whoever shows the thing refetches it: hx-trigger="generation-42 from:body".
-//   generation → generation-<id> and generations-changed · credits → credits-changed · members → members-changed
+//   generation → generation-<id>, or generation-unknown (detail.id) when nothing on the page has that id yet
+//   credits → credits-changed · members → members-changed
 //   live-resumed: the stream was away for a while, so anything may have changed.
 // The stream closes while the tab is hidden: a browser has six connections per host, and eight tabs would freeze the site.
 
@@ -44,8 +45,9 @@ function open() {
     retry();
   });
   source.addEventListener("generation", (event) => {
-    tell(`generation-${event.data}`);
-    tell("generations-changed", { id: event.data });
+    const name = `generation-${event.data}`;
+    if (document.getElementById(name)) tell(name);
+    else tell("generation-unknown", { id: event.data });
   });
   source.addEventListener("credits", () => tell("credits-changed"));
   source.addEventListener("members", () => tell("members-changed"));

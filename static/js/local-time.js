@@ -1,5 +1,5 @@
 // The server writes times in its own zone; here they are said again in the reader's: 12:04 today, Thu 17:40 within the
-// last week, 18 Nov 2026 otherwise; <time data-when="full"> says both day and time.
+// last week, 18 Nov 2026 otherwise; <time data-when="full"> says both day and time, "clock" the time alone.
 
 const part = (moment, options) => new Intl.DateTimeFormat("en-GB", options).format(moment);
 const clock = (moment) => part(moment, { hour: "2-digit", minute: "2-digit" });
@@ -12,12 +12,14 @@ const short = (moment) => {
   return age > 0 && age < 7 ? `${part(moment, { weekday: "short" })} ${clock(moment)}` : date(moment);
 };
 
+const styles = { short, clock, full: (moment) => `${date(moment)}, ${clock(moment)}` };
+
 const localise = () => {
   for (const element of document.querySelectorAll("time[data-when]")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     element.title = `${date(moment)} ${clock(moment)}`;
-    element.textContent = element.dataset.when === "full" ? `${date(moment)}, ${clock(moment)}` : short(moment);
+    element.textContent = styles[element.dataset.when](moment);
   }
 };
 

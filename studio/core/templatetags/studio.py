@@ -94,6 +94,13 @@ def moment(value: datetime) -> SafeString:
 
 
 @register.filter
+def clock(value: datetime) -> SafeString:
+    """The time of day alone, `12:05`, for what is about to happen."""
+    local = timezone.localtime(value)
+    return _time_element(local, f"{local:%H:%M}", "clock")
+
+
+@register.filter
 def day(value: datetime) -> str:
     """The heading of a day in a feed: `Today`, `Yesterday`, `Thu 19 Nov`, `18 Nov 2025`."""
     local, today = timezone.localtime(value).date(), timezone.localdate()
@@ -140,7 +147,7 @@ def aspect(value: object) -> str:
 
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
-    """One symbol of the sprite, hidden from screen readers: the word beside it, or an aria-label, says what it means."""
+    """One symbol of the sprite, hidden from screen readers: a word beside it or an aria-label says what it means."""
     return format_html(
         '<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>',
         f"i {classes}".strip(),
@@ -169,9 +176,8 @@ def control(field: BoundField, classes: str = "") -> SafeString:
     widget = field.field.widget
     if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
         return field.as_widget()
-    look = (
-        "textarea" if isinstance(widget, forms.Textarea) else "select" if isinstance(widget, forms.Select) else "input"
-    )
+    looks = {forms.Textarea: "textarea", forms.Select: "select"}
+    look = next((look for widget_type, look in looks.items() if isinstance(widget, widget_type)), "input")
     return field.as_widget(attrs={"class": " ".join([look, *widget.attrs.get("class", "").split(), *classes.split()])})
 
 
@@ -181,7 +187,7 @@ def kind(field: BoundField) -> str:
     widget = field.field.widget
     if isinstance(widget, forms.CheckboxInput):
         return "check"
-    return "select" if isinstance(widget, forms.Select) and not isinstance(widget, forms.RadioSelect) else "text"
+    return "select" if isinstance(widget, forms.Select) else "text"
 
 
 @register.filter
