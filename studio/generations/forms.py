@@ -1,0 +1,281 @@
+"""What a person may ask for: one form, whose options are those of the chosen model."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, MaxValueValidator
+
+from studio.catalogue.capabilities import COMPRESSIBLE
+from studio.catalogue.pricing import NotOffered, Quote, quote
+from studio.catalogue.queries import Offer
+from studio.core.templatetags.studio import aspect, pixels
+from studio.generations.spec import GenerationSpec
+
+# What the composer starts with where the model has it; else the model's first option.
+PREFERRED: Final = {
+    "quality": "medium",
+    "size": "1024x1024",
+    "background": "auto",
+    "output_format": "png",
+    "moderation": "auto",
+}
+WORDS: Final = {"xhigh": "Extra high", "max": "Maximum", "png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
+PRICED_FIELDS: Final = ("model", "quality", "size", "n")
+
+
+def wording(value: str) -> str:
+    """The word on the page for a provider's value: `xhigh` → `Extra high`, `1536x1024` → its shape and pixels."""
+    if value[:1].isdigit() and "x" in value:
+        return f"{aspect(value)}, {pixels(value)}"
+    return WORDS.get(value, value.capitalize())
+
+
+def _options(offer: Offer, field: str) -> list[str]:
+    """What the model has for a field, in the catalogue's order."""
+    has = offer.capabilities
+    return {
+        "quality": offer.qualities,
+        "size": offer.sizes,
+        "background": has.backgrounds,
+        "output_format": has.formats,
+        "moderation": has.moderation,
+    }[field]
+
+
+def _default(offer: Offer, field: str) -> str:
+    options = _options(offer, field)
+    return PREFERRED[field] if PREFERRED[field] in options else options[0]
+
+
+def _has_compression(offer: Offer, output_format: str) -> bool:
+    return offer.capabilities.compression and output_format in COMPRESSIBLE
+
+
+class PromptField(forms.CharField):
+    """Text as it was typed; only the line ends that browsers send differently are made one kind."""
+
+    def to_python(self, value: Any) -> str:
+        """Return the text, or raise for half a character, which no database and no provider can take."""
+        text = str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise ValidationError("The prompt contains half a character. Type or paste that part again.")
+        return text
+
+    def validate(self, value: str) -> None:
+        """Refuse a prompt of blanks too."""
+        super().validate(value.strip())
+
+
+class DefaultedChoiceField(forms.ChoiceField):
+    """A choice that a client may leave out: then it is the default, which the form sets for its model."""
+
+    default = ""
+
+    def to_python(self, value: Any) -> str:
+        """Return the choice, or the default for none."""
+        return str(super().to_python(value)) or self.default
+
+
+class GenerationForm(forms.Form):
+    """The composer. Bound, it refuses what the chosen model cannot do; it never changes what was asked for."""
+
+    prompt = PromptField(
+        strip=False,
+        error_messages={
+            "required": "Describe the image first.",
+            "null_characters_not_allowed": "The prompt contains a character that cannot be stored. Remove it.",
+        },
+        widget=forms.Textarea(
+            attrs={
+                "placeholder": "Describe the image. Subject first, then setting, light and finish.",
+                "rows": 4,
+                "data-counted": "prompt-count",
+            }
+        ),
+    )
+    model = forms.ChoiceField()
+    quality = forms.ChoiceField()
+    size = forms.ChoiceField()
+    n = forms.IntegerField(
+        label="Images",
+        min_value=1,
+        widget=forms.Select,
+        error_messages={
+            "required": "Say how many images.",
+            "invalid": "The number of images is a whole number.",
+            "min_value": "At least 1 image.",
+        },
+    )
+    background = DefaultedChoiceField()
+    output_format = DefaultedChoiceField(label="Format")
+    compression = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="0 to 100 %. Smaller files below 100.",
+        widget=forms.NumberInput(attrs={"placeholder": "100", "inputmode": "numeric"}),
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"), "Compression is a whole number from 0 to 100."
+        ),
+    )
+    moderation = DefaultedChoiceField()
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        offers: Sequence[Offer],
+        initial: Mapping[str, Any] | None = None,
+        replaced: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}), auto_id="%s")
+        self.offers = {offer.model.slug: offer for offer in offers}
+        self.replaced = dict(replaced or {})
+        asked = str((self.data if self.is_bound else self.initial).get("model", ""))
+        self.offer = self.offers.get(asked) or offers[0]
+        self._offer_only_what_the_model_has()
+
+    @classmethod
+    def prefilled(cls, offers: Sequence[Offer], wanted: Mapping[str, Any]) -> Self:
+        """Return an unbound form with the `wanted` settings; for one the model lacks, its default and a word on it."""
+        replaced: dict[str, str] = {}
+        by_slug = {offer.model.slug: offer for offer in offers}
+        asked = str(wanted.get("model", ""))
+        offer = by_slug.get(asked) or offers[0]
+        if asked and asked not in by_slug:
+            replaced["model"] = f"{asked} is no longer offered."
+        initial = {name: wanted[name] for name in ("prompt", "n", "compression") if wanted.get(name) not in {None, ""}}
+        initial = {"n": 1, **initial, "model": offer.model.slug}
+        for name in PREFERRED:
+            value = str(wanted.get(name) or "")
+            initial[name] = value if value in _options(offer, name) else _default(offer, name)
+            if value and value != initial[name]:
+                replaced[name] = f"{offer.model.title} has no {wording(value)}."
+        return cls(offers=offers, initial=initial, replaced=replaced)
+
+    def _offer_only_what_the_model_has(self) -> None:
+        title, most = self.offer.model.title, self.offer.capabilities.max_n
+        limit = MaxLengthValidator(self.prompt_limit, "This prompt has %(show_value)s characters of %(limit_value)s.")
+        self.fields["prompt"].validators.append(limit)
+        # No maxlength: a browser would cut what is pasted without a word.
+        self.fields["prompt"].widget.attrs["data-limit"] = self.prompt_limit
+        self._choices("model", [(slug, offer.model.title) for slug, offer in self.offers.items()])
+        self.fields["model"].error_messages["invalid_choice"] = "“%(value)s” is not a model of your team."
+        for name in PREFERRED:
+            self._choices(name, [(value, wording(value)) for value in _options(self.offer, name)])
+            self.fields[name].error_messages["invalid_choice"] = f"{title} has no “%(value)s”. Choose another."
+        cast("forms.Select", self.fields["n"].widget).choices = [(count, count) for count in range(1, most + 1)]
+        self.fields["n"].validators.append(MaxValueValidator(most, f"At most {most} images at once."))
+
+    def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = cast("forms.ChoiceField", self.fields[name])
+        field.choices = choices
+        field.error_messages["required"] = f"Choose a {str(field.label or name).lower()}."
+        if isinstance(field, DefaultedChoiceField):
+            field.default = _default(self.offer, name)
+
+    @property
+    def prompt_limit(self) -> int:
+        """How long the chosen model lets a prompt be."""
+        return self.offer.capabilities.prompt_limit
+
+    @property
+    def shows_compression(self) -> bool:
+        """Whether the chosen format can be compressed, or somebody tried to."""
+        return _has_compression(self.offer, str(self["output_format"].value() or "png")) or "compression" in self.errors
+
+    @property
+    def shows_moderation(self) -> bool:
+        """Whether there is anything to choose."""
+        return len(_options(self.offer, "moderation")) > 1 or "moderation" in self.errors
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse settings that contradict each other or have no price."""
+        cleaned = dict(super().clean() or self.cleaned_data)
+        chosen = cleaned.get("output_format")
+        if cleaned.get("background") == "transparent" and chosen == "jpeg":
+            self.add_error("background", "JPEG has no transparency. Choose PNG or WebP.")
+        if cleaned.get("compression") is not None and chosen and not _has_compression(self.offer, chosen):
+            self.add_error("compression", f"{wording(chosen)} takes no compression here. Leave this empty.")
+        self._check_price(cleaned)
+        return cleaned
+
+    def _check_price(self, cleaned: Mapping[str, Any]) -> None:
+        """An option whose price is unknown is not offered."""
+        if any(cleaned.get(name) in {None, ""} for name in PRICED_FIELDS):
+            return
+        try:
+            _price(self.offer, cleaned)
+        except NotOffered as error:
+            self.add_error(error.field if error.field in self.fields else "size", error.message)
+
+    def price(self) -> Quote | None:
+        """Return the price of the settings in the form, or None while they have none."""
+        if self.is_bound:
+            if any(name in self.errors for name in PRICED_FIELDS):
+                return None
+            return _price(self.offer, self.cleaned_data)
+        try:
+            return _price(self.offer, self.initial | {"n": int(self.initial["n"])})
+        except (NotOffered, ValueError):
+            return None
+
+    def amount_shown(self, price: Quote) -> int:
+        """Return the most this person has agreed to pay.
+
+        That is the quote on the page. Without JavaScript it may be for other settings of the same model; then the
+        price list beside it was read instead, which is still right if that quote is.
+        """
+        quoted = _number(self.data.get("quoted"))
+        earlier = str(self.data.get("quoted_for", "")).split()
+        if (
+            len(earlier) != len(PRICED_FIELDS)
+            or earlier == self.settings_quoted()
+            or earlier[0] != self.offer.model.slug
+        ):
+            return quoted
+        try:
+            then = quote(model=self.offer.priced, quality=earlier[1], size=earlier[2], n=_number(earlier[3]))
+        except NotOffered:
+            return quoted
+        return price.total if then.total == quoted else quoted
+
+    def settings_quoted(self) -> list[str]:
+        """Return the settings that decide the price, as the page sends them back with the quote."""
+        values = self.cleaned_data if self.is_bound else self.initial
+        return [str(values[name]) for name in PRICED_FIELDS]
+
+    def submission_key(self) -> uuid.UUID:
+        """Return what makes a repeated submit harmless; a client without a key submits something new each time."""
+        try:
+            return uuid.UUID(str(self.data.get("key", "")))
+        except ValueError:
+            return uuid.uuid4()
+
+    def to_spec(self) -> GenerationSpec:
+        """Return what was asked for; only of a valid form."""
+        asked = self.cleaned_data
+        return GenerationSpec(
+            model_slug=asked["model"],
+            prompt=asked["prompt"],
+            n=asked["n"],
+            quality=asked["quality"],
+            size=asked["size"],
+            background=asked["background"],
+            output_format=asked["output_format"],
+            compression=asked["compression"],
+            moderation=asked["moderation"],
+        )
+
+
+def _price(offer: Offer, settings: Mapping[str, Any]) -> Quote:
+    return quote(model=offer.priced, quality=settings["quality"], size=settings["size"], n=settings["n"])
+
+
+def _number(text: Any) -> int:
+    """Read a number that the page itself sent; nothing readable counts as nothing agreed."""
+    value = str(text)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0

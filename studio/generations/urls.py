@@ -1,0 +1,16 @@
+"""The addresses of the studio and the history."""
+
+from django.urls import path
+
+from studio.generations import views
+
+app_name = "generations"
+urlpatterns = [
+    path("t/<slug:team_slug>/studio/", views.studio, name="studio"),
+    path("t/<slug:team_slug>/generations/", views.create, name="create"),
+    path("t/<slug:team_slug>/generations/<int:pk>/", views.card, name="card"),
+    path("t/<slug:team_slug>/generations/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("t/<slug:team_slug>/generations/<int:pk>/retry/", views.retry, name="retry"),
+    path("t/<slug:team_slug>/quote/", views.quote, name="quote"),
+    path("t/<slug:team_slug>/history/", views.history, name="history"),
+]

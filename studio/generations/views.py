@@ -1,0 +1,274 @@
+"""The studio, its fragments, and the history."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
+
+from studio.catalogue.pricing import NotOffered
+from studio.catalogue.queries import models_for
+from studio.core.errors import StudioError
+from studio.core.pagination import page_of, read_before
+from studio.generations.cards import cards_of
+from studio.generations.composer import Composer
+from studio.generations.errors import KeyReused, ModelUnavailable, NothingToRetry, PriceChanged
+from studio.generations.forms import GenerationForm
+from studio.generations.models import Generation
+from studio.generations.queries import feed, typical_seconds
+from studio.generations.services import cancel_generation, retry_rest, start_generation
+from studio.ledger.errors import InsufficientCredits
+from studio.ledger.queries import balance
+from studio.teams.access import TeamRequest, team_required
+from studio.teams.models import Role
+
+FEED_PAGE: Final = 12
+HISTORY_PAGE: Final = 24
+# A page that was away long enough to miss more is better reloaded.
+MOST_NEWER: Final = 20
+
+
+@team_required(Role.VIEWER)
+@require_GET
+def studio(request: TeamRequest) -> HttpResponse:
+    """The composer and the feed; `?from=` fills the composer with an earlier request."""
+    if request.htmx and "after" in request.GET:
+        return _newer(request)
+    if request.htmx and "before" in request.GET:
+        return render(request, "generations/studio.html#feed_page", _feed(request))
+    composer = _composer(request, _wanted(request)) if request.membership.may(Role.MEMBER) else None
+    return _page(request, composer)
+
+
+@team_required(Role.MEMBER)
+@require_POST
+def create(request: TeamRequest) -> HttpResponse:
+    """Start a generation, or give the form back as it was with what stands against it."""
+    offers = models_for(request.team)
+    if not offers:
+        raise ModelUnavailable
+    form = GenerationForm(request.POST, offers=offers)
+    if not form.is_valid():
+        return _kept(request, form, status=422)
+    price = form.price()
+    try:
+        generation = start_generation(
+            team=request.team,
+            actor=request.user,
+            spec=form.to_spec(),
+            key=form.submission_key(),
+            quoted=form.amount_shown(price) if price else 0,
+        )
+    except NotOffered as error:
+        form.add_error(error.field, error.message)
+        return _kept(request, form, status=422)
+    except (PriceChanged, KeyReused, InsufficientCredits, ModelUnavailable) as error:
+        return _kept(request, form, status=error.http_status, error=error.message)
+    return _started(request, generation, Composer(form, price, balance(request.team).available))
+
+
+@team_required(Role.MEMBER)
+@require_POST
+def quote(request: TeamRequest) -> HttpResponse:
+    """Price the form as it stands; with `part=options` also show what its model offers."""
+    composer = _composer(request, request.POST.dict())
+    if not request.htmx:
+        return _page(request, composer)
+    part = "options" if request.GET.get("part") == "options" else "quote"
+    return render(request, f"generations/studio.html#{part}", {"composer": composer, "swap_quote": part == "options"})
+
+
+@team_required(Role.VIEWER)
+@require_GET
+def card(request: TeamRequest, pk: int) -> HttpResponse:
+    """One generation, as it is now; without htmx its place in the studio."""
+    generation = _find(request, pk)
+    if not request.htmx:
+        return HttpResponseRedirect(f"{_studio_url(request)}?before={pk + 1}#generation-{pk}")
+    return _card(request, generation)
+
+
+@team_required(Role.MEMBER)
+@require_POST
+def cancel(request: TeamRequest, pk: int) -> HttpResponse:
+    """Stop what has not been sent yet."""
+    cancel_generation(generation=_find(request, pk), actor=request.user)
+    return _card(request, _find(request, pk)) if request.htmx else _back_to(request, pk)
+
+
+@team_required(Role.MEMBER)
+@require_POST
+def retry(request: TeamRequest, pk: int) -> HttpResponse:
+    """Make the images that a generation missed, as a new one."""
+    earlier = _find(request, pk)
+    try:
+        again = retry_rest(generation=earlier, actor=request.user, key=_key(request))
+    except (InsufficientCredits, KeyReused, ModelUnavailable, NotOffered, NothingToRetry, PriceChanged) as error:
+        return _refused(request, earlier, error)
+    return _started(request, again, composer=None, renew=earlier)
+
+
+@team_required(Role.VIEWER)
+@require_GET
+def history(request: TeamRequest) -> HttpResponse:
+    """Every prompt of the team, newest first."""
+    before = read_before(request.GET.get("before"))
+    page = page_of(feed(request.team), before=before, size=HISTORY_PAGE)
+    context = {
+        "cards": cards_of(page.items),
+        "next_url": _history_url(request, page.next_before),
+        "first_url": _history_url(request, None) if before else None,
+        "may_generate": request.membership.may(Role.MEMBER),
+    }
+    part = "#rows" if request.htmx and before else ""
+    return render(request, f"generations/history.html{part}", context)
+
+
+def _page(request: TeamRequest, composer: Composer | None, *, status: int = 200) -> HttpResponse:
+    """The whole studio."""
+    context = _feed(request) | {"composer": composer, "may_manage": request.membership.may(Role.ADMIN)}
+    return render(request, "generations/studio.html", context, status=status)
+
+
+def _feed(request: TeamRequest) -> dict[str, Any]:
+    before = read_before(request.GET.get("before"))
+    page = page_of(feed(request.team, author=request.user if _mine(request) else None), before=before, size=FEED_PAGE)
+    cards = cards_of(page.items, seconds=typical_seconds(page.items), after=_day(request) if request.htmx else None)
+    more = f"{_studio_url(request)}?scope={_scope(request)}&before={page.next_before}"
+    if cards:
+        more += f"&day={cards[-1].generation.created_at:%Y-%m-%d}"
+    return _card_context(request) | {
+        "cards": cards,
+        "next_url": more if page.next_before else None,
+        "scope": _scope(request),
+        # An older part of the feed stays as it is; only its top takes in what is new.
+        "newest": (page.items[0].pk if page.items else 0) if before is None else None,
+    }
+
+
+def _newer(request: TeamRequest) -> HttpResponse:
+    """What came since the page was made, for the top of its feed."""
+    after = read_before(request.GET.get("after")) or 0
+    found = feed(request.team, author=request.user if _mine(request) else None).filter(pk__gt=after)[:MOST_NEWER]
+    newest = max([after, *(generation.pk for generation in found)])
+    return _prepended(request, found, {"newest": newest})
+
+
+def _prepended(request: TeamRequest, generations: Iterable[Generation], more: dict[str, Any]) -> HttpResponse:
+    """Cards for the top of the feed, whatever is there already of them."""
+    found = list(generations)
+    cards = cards_of(found, seconds=typical_seconds(found))
+    context = _card_context(request) | {"cards": cards, "scope": _scope(request)} | more
+    return render(request, "generations/studio.html#newer", context)
+
+
+def _card(request: TeamRequest, generation: Generation, *, note: str = "", status: int = 200) -> HttpResponse:
+    [shown] = cards_of([generation], seconds=typical_seconds([generation]))
+    context = _card_context(request) | {"card": shown, "note": note, "announce": True}
+    return render(request, "generations/studio.html#card", context, status=status)
+
+
+def _card_context(request: TeamRequest) -> dict[str, Any]:
+    """What every card needs to know of the person who looks."""
+    return {"may_generate": request.membership.may(Role.MEMBER)}
+
+
+def _composer(request: TeamRequest, wanted: dict[str, Any]) -> Composer | None:
+    """A composer with the wanted settings; None while the team has no model."""
+    offers = models_for(request.team)
+    if not offers:
+        return None
+    form = GenerationForm.prefilled(offers, wanted)
+    return Composer(form, form.price(), balance(request.team).available)
+
+
+def _wanted(request: TeamRequest) -> dict[str, Any]:
+    """The settings of the generation that `?from=` names, which has to be the team's own."""
+    reused = request.GET.get("from")
+    if reused is None:
+        return {}
+    spec = get_object_or_404(Generation, team=request.team, pk=read_before(reused) or 0).spec
+    return {**spec, "model": spec["model_slug"]}
+
+
+def _kept(request: TeamRequest, form: GenerationForm, *, status: int, error: str = "") -> HttpResponse:
+    """The form as it was sent, with a new key and today's price."""
+    composer = Composer(form, form.price(), balance(request.team).available, error=error)
+    if request.htmx:
+        context = {"composer": composer, "swap_quote": True}
+        return render(request, "generations/studio.html#composer_form", context, status=status)
+    return _page(request, composer, status=status)
+
+
+def _started(
+    request: TeamRequest, generation: Generation, composer: Composer | None, *, renew: Generation | None = None
+) -> HttpResponse:
+    """The new card on top of the feed, and everything that a submit uses up renewed."""
+    if not request.htmx:
+        return _back_to(request, generation.pk)
+    context: dict[str, Any] = {
+        "composer": composer,
+        "renewed": cards_of([renew])[0] if renew else None,
+        "started": True,
+    }
+    if composer is not None and request.POST.get("kept"):
+        # The form on the page still shows what was wrong with it.
+        context["fresh_form"] = Composer(
+            GenerationForm.prefilled(list(composer.form.offers.values()), request.POST.dict()),
+            composer.price,
+            composer.available,
+        )
+    response = _prepended(request, feed(request.team).filter(pk=generation.pk), context)
+    return trigger_client_event(response, "credits-changed")
+
+
+def _refused(request: TeamRequest, earlier: Generation, error: StudioError) -> HttpResponse:
+    if request.htmx:
+        return _card(request, earlier, note=error.message, status=error.http_status)
+    raise error
+
+
+def _find(request: TeamRequest, pk: int) -> Generation:
+    return get_object_or_404(feed(request.team), pk=pk)
+
+
+def _key(request: HttpRequest) -> uuid.UUID:
+    try:
+        return uuid.UUID(request.POST.get("key", ""))
+    except ValueError:
+        return uuid.uuid4()
+
+
+def _mine(request: HttpRequest) -> bool:
+    return _scope(request) == "mine"
+
+
+def _scope(request: HttpRequest) -> str:
+    return "mine" if request.GET.get("scope") == "mine" else "team"
+
+
+def _day(request: HttpRequest) -> date | None:
+    """The day of the last card on the page, whose heading is there already."""
+    try:
+        return parse_date(request.GET.get("day", ""))
+    except ValueError:
+        return None
+
+
+def _studio_url(request: TeamRequest) -> str:
+    return reverse("generations:studio", args=[request.team.slug])
+
+
+def _back_to(request: TeamRequest, pk: int) -> HttpResponse:
+    return HttpResponseRedirect(f"{_studio_url(request)}#generation-{pk}", status=303)
+
+
+def _history_url(request: TeamRequest, before: int | None) -> str | None:
+    url = reverse("generations:history", args=[request.team.slug])
+    return f"{url}?before={before}" if before else url
