@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 setup(set_prefix=False)
 
 from studio.core.asgi import App, Receive, Scope, Send, ThreadCap  # noqa: E402  # after setup, as Django asks
-from studio.core.static import StaticFiles, whitenoise_lookup  # noqa: E402
+from studio.core.staticfiles import StaticFiles, whitenoise_lookup  # noqa: E402
 from studio.core.streaming import BodyStreamer  # noqa: E402
 from studio.live.hub import Hub  # noqa: E402
 from studio.live.stream import LiveStream  # noqa: E402
@@ -44,12 +44,12 @@ class OneHopHandler(ASGIHandler):
 class Site:
     """The outermost application: begins and ends with the server."""
 
-    def __init__(self) -> None:
-        self.hub = Hub(still_granted=still_granted)
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
         django = ThreadCap(OneHopHandler(), most_bytes=MOST_REQUEST_BYTES)
         prefix, find = whitenoise_lookup()
         static = StaticFiles(BodyStreamer(django), prefix=prefix, find=find)
-        self._app: App = LiveStream(static, hub=self.hub, authorise=live_grant)
+        self._app: App = LiveStream(static, hub=hub, authorise=live_grant)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
@@ -60,16 +60,17 @@ class Site:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self.hub.start()
+        self._hub.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self.hub.close()
+        await self._hub.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 
-application = Site()
+hub = Hub(still_granted=still_granted)
+application = Site(hub)
 
 
 def stop_streams() -> None:
     """End every live stream, so that the server can; safe in a signal handler and from any thread."""
-    application.hub.stop()
+    hub.stop()

@@ -13,3 +13,5 @@ CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 # Sign-in limits are counted in memory and forgotten between tests (tests/conftest.py).
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# Nothing is collected for tests: static files come from where they are written.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

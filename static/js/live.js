@@ -34,11 +34,17 @@ const retry = () => {
 function open() {
   if (source || document.hidden) return;
   source = new EventSource(address);
-  source.addEventListener("open", () => {
+  // The first event, not the open connection, says that from now on nothing is missed.
+  source.addEventListener("ready", () => {
     failures = 0;
     document.body.dataset.liveState = "open";
     if (wasAway) tell("live-resumed");
     wasAway = false;
+  });
+  source.addEventListener("resync", () => tell("live-resumed"));
+  source.addEventListener("closing", (event) => {
+    // A restart is worth coming back to; a lost right, or a newer tab in this one's place, is not.
+    if (event.data !== "stopping") pause();
   });
   source.addEventListener("error", () => {
     document.body.dataset.liveState = "away";

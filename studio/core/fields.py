@@ -39,7 +39,7 @@ def _decrypt(token: str, keys: Sequence[str]) -> str:
         ) from error
 
 
-class EncryptedTextField(models.TextField):
+class EncryptedTextField(models.TextField[str, str]):
     """Text that is encrypted at rest with the first of `ENCRYPTION_KEYS` and readable with any of them.
 
     It never appears in forms, so no page can render it, nor in fixtures; it cannot be searched by value.
@@ -59,7 +59,7 @@ class EncryptedTextField(models.TextField):
         """Allow only the question whether there is one: every encryption of a text differs from the last."""
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 
-    def formfield(self, *_args: Any, **_kwargs: Any) -> None:  # type: ignore[override]  # None is Django's "not in forms"
+    def formfield(self, *_args: Any, **_kwargs: Any) -> None:
         """Leave it out of every form made from the model."""
         return
 

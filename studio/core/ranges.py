@@ -45,7 +45,8 @@ def content_disposition(filename: str, *, inline: bool) -> str:
     """Name a download in any script: plain letters for old programs, UTF-8 for the others (RFC 6266)."""
     name = _safe_name(filename)
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = re.sub(r'["%\\]', "_", plain).strip(" .") or "download"
+    plain = re.sub(r'["%\\]', "_", plain).strip()
+    plain = f"download{plain}" if plain.startswith(".") else plain or "download"
     kind = "inline" if inline else "attachment"
     described = f'{kind}; filename="{plain}"'
     if plain != name:

@@ -119,7 +119,11 @@ def _page(
     """Render without the request: error pages must not need the session or the database that may have failed."""
     context = {"status": status, "code": code, "title": title, "message": message, "reference": reference}
     if is_htmx(request):
-        body = render_to_string("components/callout.html", {"kind": "danger", "title": title, "text": message})
+        detail = f"Reference {reference}" if reference else ""
+        body = render_to_string(
+            "components/callout.html",
+            {"kind": "bad", "title": title, "text": message, "detail": detail, "role": "alert"},
+        )
     else:
         body = render_to_string(f"errors/{_PAGES.get(status, '400' if status < 500 else '500')}.html", context)
     response = HttpResponse(body, status=status)
