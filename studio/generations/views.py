@@ -18,7 +18,7 @@ from studio.core.errors import StudioError
 from studio.core.pagination import page_of, read_before
 from studio.generations.cards import cards_of
 from studio.generations.composer import Composer
-from studio.generations.errors import KeyReused, ModelUnavailable, NothingToRetry, PriceChanged
+from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
 from studio.generations.forms import GenerationForm
 from studio.generations.models import Generation
 from studio.generations.queries import feed, typical_seconds
@@ -52,7 +52,7 @@ def create(request: TeamRequest) -> HttpResponse:
     """Start a generation, or give the form back as it was with what stands against it."""
     offers = models_for(request.team)
     if not offers:
-        raise ModelUnavailable
+        raise NotOffered(field="model", message="No model is available to this team now.")
     form = GenerationForm(request.POST, offers=offers)
     if not form.is_valid():
         return _kept(request, form, status=422)
@@ -68,7 +68,7 @@ def create(request: TeamRequest) -> HttpResponse:
     except NotOffered as error:
         form.add_error(error.field, error.message)
         return _kept(request, form, status=422)
-    except (PriceChanged, KeyReused, InsufficientCredits, ModelUnavailable) as error:
+    except (PriceChanged, KeyReused, InsufficientCredits) as error:
         return _kept(request, form, status=error.http_status, error=error.message)
     return _started(request, generation, Composer(form, price, balance(request.team).available))
 
@@ -109,7 +109,7 @@ def retry(request: TeamRequest, pk: int) -> HttpResponse:
     earlier = _find(request, pk)
     try:
         again = retry_rest(generation=earlier, actor=request.user, key=_key(request))
-    except (InsufficientCredits, KeyReused, ModelUnavailable, NotOffered, NothingToRetry, PriceChanged) as error:
+    except (InsufficientCredits, KeyReused, NotOffered, NothingToRetry, PriceChanged) as error:
         return _refused(request, earlier, error)
     return _started(request, again, composer=None, renew=earlier)
 
