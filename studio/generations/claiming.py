@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
+from studio.catalogue.capabilities import read_capabilities
 from studio.generations.models import (
     Attempt,
     AttemptState,
@@ -177,7 +178,7 @@ def _plan(claim: Claim) -> None:
     """Share the waiting outputs among as few calls as the model allows."""
     generation = Generation.objects.select_related("model").get(pk=claim.generation_id)
     waiting = list(generation.outputs.filter(state=OutputState.WAITING).values_list("pk", flat=True))
-    most = max(1, int(generation.model.capabilities["max_n"]))
+    most = read_capabilities(generation.model.capabilities).max_per_call
     first = generation.attempts.count() + 1
     for index in range(math.ceil(len(waiting) / most)):
         share = waiting[index * most : (index + 1) * most]
