@@ -1,0 +1,1 @@
+"""Wire protocols of image providers: pure Python, no Django, no database."""

@@ -1,0 +1,95 @@
+"""An answer's body on its way to disk: unpacked in small steps, bounded, complete or not there."""
+
+import os
+import threading
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from studio.providers.adapters.address import TooLarge
+
+# Unpacking never makes more than this at once, however hard the answer was packed.
+STEP = 256 * 1024
+
+
+class Garbled(Exception):
+    """The body is not what its headers say."""
+
+
+class Spool:
+    """Writes to `<path>.part` and renames when whole. Every method may block; call them in a thread.
+
+    A cancelled caller may discard while its last write still runs in a thread: the lock makes the two take turns.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self.size = 0
+        self._part = path.with_name(path.name + ".part")
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._file: BinaryIO | None = None
+        self._unpacker: zlib._Decompress | None = None
+
+    def open(self) -> None:
+        """Create the file; done before the request is sent, so that a full disk costs nothing."""
+        with self._lock:
+            self._file = self._part.open("wb")
+
+    def expect(self, encoding: str) -> None:
+        """Say how the body is packed; raises Garbled for what we did not offer to read."""
+        if encoding in {"", "identity"}:
+            return
+        if encoding not in {"gzip", "x-gzip", "deflate"}:
+            raise Garbled(f"unknown content encoding {encoding[:20]!r}")
+        # 32 more than the window size lets zlib tell gzip from deflate by itself.
+        self._unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        """Append a few pieces; raises TooLarge or Garbled."""
+        with self._lock:
+            for chunk in chunks:
+                if self._unpacker:
+                    self._unpack(self._unpacker, chunk)
+                else:
+                    self._append(chunk)
+
+    def finish(self) -> None:
+        """Make the file durable under its name."""
+        with self._lock:
+            if self._unpacker and not self._unpacker.eof:
+                raise Garbled("the packed body ends early")
+            if self._file is None:
+                return
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+            self._part.replace(self.path)
+
+    def discard(self) -> None:
+        """Leave nothing behind, whatever was reached."""
+        with self._lock:
+            if self._file:
+                self._file.close()
+                self._file = None
+            self._part.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+
+    def _unpack(self, unpacker: "zlib._Decompress", chunk: bytes) -> None:
+        try:
+            while chunk:
+                self._append(unpacker.decompress(chunk, STEP))
+                chunk = unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise Garbled("the packed body is damaged") from error
+        if unpacker.unused_data:
+            raise Garbled("something follows the packed body")
+
+    def _append(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self._limit:
+            raise TooLarge
+        if self._file:
+            self._file.write(data)
