@@ -20,7 +20,7 @@ class SignedInRequest(HtmxRequest):
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: SignedInRequest) -> HttpResponse:
     """Show the account; a post changes the name."""
-    form = NameForm(request.POST or None, initial={"name": request.user.name})
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": request.user.name})
     if request.method == "POST" and form.is_valid():
         services.rename(user=request.user, name=form.cleaned_data["name"])
         messages.success(request, "Name saved.")

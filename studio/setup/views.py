@@ -20,7 +20,7 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for the first person and team; a post creates them, signs the person in and goes to the studio."""
     if not services.is_setup_link(token):
         raise Http404("No such set-up link.")
-    form = SetupForm(request.POST or None)
+    form = SetupForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         team, owner = services.set_up(token=token, founder=form.founder())
         login(request, owner)

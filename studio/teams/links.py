@@ -19,7 +19,7 @@ def remember(response: HttpResponse, *, path: str, token: str) -> HttpResponse:
     response.set_signed_cookie(
         _COOKIE,
         token,
-        salt=_SALT,
+        salt=_salt(path),
         max_age=_SECONDS,
         path=path,
         secure=settings.SESSION_COOKIE_SECURE,
@@ -31,9 +31,14 @@ def remember(response: HttpResponse, *, path: str, token: str) -> HttpResponse:
 
 def find_token(request: HttpRequest) -> str | None:
     """Find the token that came along, if one did."""
-    return request.get_signed_cookie(_COOKIE, default=None, salt=_SALT, max_age=_SECONDS)
+    return request.get_signed_cookie(_COOKIE, default=None, salt=_salt(request.path), max_age=_SECONDS)
 
 
 def forget(response: HttpResponse, *, path: str) -> None:
     """Shown once is enough."""
     response.delete_cookie(_COOKIE, path=path, samesite="Lax")
+
+
+def _salt(path: str) -> str:
+    """Bind the cookie to its page, also where a client sends it elsewhere."""
+    return f"{_SALT}:{path}"

@@ -25,6 +25,7 @@ from studio.teams.errors import AlreadyMember, InvitationEnded, InvitationForSom
 from studio.teams.models import Invitation, Membership, Role, Team
 from studio.teams.tokens import hash_of, new_token
 
+NAME_LENGTH: Final = 80
 INVITATION_DAYS: Final = range(1, 31)
 # Owners are made by an owner, knowingly, from among the members; never by a link.
 INVITABLE_ROLES: Final = (Role.VIEWER, Role.MEMBER, Role.ADMIN)
@@ -39,9 +40,7 @@ class NewInvitation(NamedTuple):
 
 def create_team(*, name: str, owner: User) -> Team:
     """Create a team with its first owner and an address made from its name."""
-    name = name.strip()
-    if not name:
-        raise BadInput("A team needs a name.")
+    name = _checked(name)
     with transaction.atomic():
         team = _insert_team(name)
         Membership.objects.create(team=team, user=owner, role=Role.OWNER)
@@ -51,9 +50,7 @@ def create_team(*, name: str, owner: User) -> Team:
 
 def rename_team(*, team: Team, name: str, actor: User) -> None:
     """Change the name that people see; the address stays, so links keep working."""
-    name = name.strip()
-    if not name:
-        raise BadInput("A team needs a name.")
+    name = _checked(name)
     with transaction.atomic():
         Team.objects.filter(pk=team.pk).update(name=name)
         record(action=Action.TEAM_RENAMED, team_id=team.pk, actor_id=actor.pk, subject=name, data={"from": team.name})
@@ -177,6 +174,15 @@ def leave(*, membership: Membership) -> None:
         before = _current_role(membership)
         _end_membership(membership)
         _tell(Action.MEMBER_LEFT, team, membership.user, membership.user.email, {"role": before.label})
+
+
+def _checked(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise BadInput("A team needs a name.")
+    if len(name) > NAME_LENGTH:
+        raise BadInput(f"A team's name has at most {NAME_LENGTH} characters.")
+    return name
 
 
 def _insert_team(name: str) -> Team:

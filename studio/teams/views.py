@@ -54,7 +54,7 @@ def members(request: TeamRequest) -> HttpResponse:
 @require_http_methods(_PAGE)
 def invite(request: TeamRequest) -> HttpResponse:
     """Ask whom to invite; a post makes the link, which the members page then shows once."""
-    form = InviteForm(request.POST or None)
+    form = InviteForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             made = services.invite(team=request.team, actor=request.user, **form.cleaned_data)
@@ -143,7 +143,7 @@ def _accept_signed_in(request: SignedInRequest, invitation: Invitation, token: s
 
 
 def _accept_signed_out(request: SignedInRequest, invitation: Invitation, token: str) -> HttpResponse:
-    form = NewAccountForm(request.POST or None, fixed_email=invitation.email)
+    form = NewAccountForm(request.POST if request.method == "POST" else None, fixed_email=invitation.email)
     if request.method == "POST":
         if not ratelimit.consume(request, action="signup"):
             return ratelimit.respond_429(request)
