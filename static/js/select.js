@@ -1,26 +1,34 @@
-// Selecting in the library: checkboxes named ids that belong to the form [data-bulk]; the bar appears with the first one,
-// counts them and sums their sizes. [data-select] keeps the checkboxes in sight. X toggles the picture in focus, Shift + click takes a range, Esc clears.
+// Selecting in the library: checkboxes named ids that belong to the form [data-bulk]; its bar appears with the first one,
+// counts them and sums their sizes. [data-select] begins and ends selecting without a new page, Shift + click takes a
+// range, X toggles the picture in focus, Esc clears and then ends.
 
 const bar = document.querySelector("[data-bulk]");
-const mode = document.querySelector("[data-select]"); // "Select": keeps the checkboxes in sight, a click on a picture ticks it
+const shelf = document.querySelector(".shelf");
+const button = document.querySelector("[data-select]");
+let isSelecting = shelf?.classList.contains("selecting") ?? false;
+let last = null;
 
 const picks = () => [...document.querySelectorAll(`.pick[form="${bar.id}"]`)];
 const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
-let last = null;
-let selecting = document.querySelector(".shelf.selecting") !== null;
 
 const update = () => {
   const chosen = picks().filter((pick) => pick.checked);
   bar.hidden = chosen.length === 0;
   bar.querySelector("[data-bulk-count]").textContent = chosen.length.toLocaleString("en");
   bar.querySelector("[data-bulk-size]").textContent = megabytes(chosen.reduce((sum, pick) => sum + Number(pick.dataset.size), 0));
-  document.querySelector(".shelf")?.classList.toggle("selecting", selecting || chosen.length > 0);
-  if (mode) mode.querySelector("span").textContent = selecting || chosen.length > 0 ? "Done" : "Select";
+  shelf?.classList.toggle("selecting", isSelecting || chosen.length > 0);
+  if (button) button.querySelector("span").textContent = isSelecting ? "Done" : "Select";
 };
 
 const setAll = (checked) => {
   for (const pick of picks()) pick.checked = checked;
   update();
+};
+
+const select = (wanted) => {
+  isSelecting = wanted;
+  if (wanted) update();
+  else setAll(false);
 };
 
 const takeRange = (from, to) => {
@@ -31,27 +39,23 @@ const takeRange = (from, to) => {
 
 const onClick = (event) => {
   const pick = event.target.closest(".pick");
-  const picture = selecting && !event.ctrlKey && !event.metaKey && event.target.closest(".tile > a");
-  if (event.target.closest("[data-select]")) {
-    event.preventDefault();
-    const done = selecting || picks().some((each) => each.checked);
-    selecting = !done;
-    if (done) setAll(false);
-    else update();
-  } else if (picture) {
-    event.preventDefault();
-    picture.parentElement.querySelector(".pick")?.click();
-  } else if (pick) {
+  if (pick) {
     if (event.shiftKey && last) takeRange(last, pick);
     last = pick;
     update();
+  } else if (event.target.closest("[data-select]")) {
+    event.preventDefault();
+    select(!isSelecting);
   } else if (event.target.closest("[data-bulk-all]")) setAll(true);
   else if (event.target.closest("[data-bulk-clear]")) setAll(false);
 };
 
 const onKey = (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.key === "Escape" && !bar.hidden) setAll(false);
+  if (event.key === "Escape") {
+    if (bar.hidden) select(false);
+    else setAll(false);
+  }
   const pick = event.target.closest?.(".tile")?.querySelector(".pick");
   if (event.key.toLowerCase() === "x" && pick) {
     pick.checked = !pick.checked;

@@ -135,14 +135,6 @@ def test_icon_points_into_the_sprite():
     )
 
 
-@pytest.mark.parametrize(
-    ("value", "width", "height"), [("1:1", "16.0", "16.0"), ("9:16", "10.1", "18.0"), ("3:1", "22.0", "7.3")]
-)
-def test_shape_draws_to_scale(value, width, height):
-    html = Template("{% load studio %}{% shape value %}").render(Context({"value": value}))
-    assert f'width="{width}" height="{height}"' in html
-
-
 class Sample(forms.Form):
     name = forms.CharField()
     note = forms.CharField(widget=forms.Textarea(attrs={"rows": 2, "class": "mono"}))

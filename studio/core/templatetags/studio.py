@@ -156,20 +156,6 @@ def icon(name: str, classes: str = "") -> SafeString:
     )
 
 
-@register.inclusion_tag("components/shape.html")
-def shape(value: str) -> dict[str, str]:
-    """The outline of a shape for the aspect picker, drawn to scale: equal areas, as far as they fit 22 by 18."""
-    ratio = _ratio(aspect(value))
-    width = min(math.sqrt(256 * ratio), 22.0, 18 * ratio)
-    height = width / ratio
-    return {
-        "x": f"{12 - width / 2:.1f}",
-        "y": f"{10 - height / 2:.1f}",
-        "width": f"{width:.1f}",
-        "height": f"{height:.1f}",
-    }
-
-
 @register.filter
 def control(field: BoundField, classes: str = "") -> SafeString:
     """A form field's widget in the look that fits it: text, choice, long text; ticks and radios stay as they are."""

@@ -8,7 +8,7 @@ from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
 from studio.core.templatetags.studio import SHAPES
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "static"
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SPRITE = (STATIC / "img" / "icons.svg").read_text()
@@ -24,6 +24,20 @@ def test_template_uses_only_icons_of_the_sprite(template):
     text = template.read_text()
     used = set(re.findall(r'{% icon "([a-z0-9-]+)"', text)) | set(re.findall(r'\bicon="([a-z0-9-]+)"', text))
     assert used <= set(SYMBOLS)
+
+
+def test_sprite_has_no_symbol_that_nothing_uses():
+    sources = [*TEMPLATES, *(ROOT / "studio").rglob("*.py")]
+    used = set(re.findall(r'"([a-z0-9-]+)"', "\n".join(path.read_text() for path in sources)))
+    assert [symbol for symbol in SYMBOLS if symbol not in used] == []
+
+
+def test_every_component_is_used():
+    sources = [*TEMPLATES, *(ROOT / "studio").rglob("*.py")]
+    used = set(re.findall(r'"components/([a-z_]+)\.html"', "\n".join(path.read_text() for path in sources)))
+    assert [
+        part.stem for part in sorted((ROOT / "templates" / "components").glob("*.html")) if part.stem not in used
+    ] == []
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=_name)
@@ -73,6 +87,6 @@ def test_every_address_in_styles_and_scripts_resolves(tmp_path, settings):
     assert failed == []
     tokens = (tmp_path / storage.stored_name("css/tokens.css")).read_text()
     assert re.findall(r'url\("(.*?)"\)', tokens) == [
-        f"../{storage.stored_name(f'fonts/geist-{part}-wght-normal.woff2')}"
-        for part in ("latin", "latin-ext", "cyrillic")
+        f"../{storage.stored_name(f'fonts/geist-{subset}-wght-normal.woff2')}"
+        for subset in ("latin", "latin-ext", "cyrillic")
     ]
