@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -75,7 +76,7 @@ class Atelier:
         self.home = home
         self.port = free_port()
         self.lines: list[str] = []
-        account = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        account: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         self.process = subprocess.Popen(
             [python, "-m", "studio", "run"],
             cwd=ROOT,
@@ -92,8 +93,9 @@ class Atelier:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.append(line.rstrip("\n"))
 
     @property
     def output(self) -> str:
@@ -152,7 +154,7 @@ def _belongs(process: psutil.Process, home: Path) -> bool:
             return False
         if Path(process.cwd()).is_relative_to(Place(home).base):  # PostgreSQL and all it has forked
             return True
-        return process.environ().get("ATELIER_HOME") == str(home)
+        return bool(process.environ().get("ATELIER_HOME") == str(home))
     except (psutil.NoSuchProcess, psutil.AccessDenied):  # gone meanwhile, or not ours
         return False
 

@@ -27,7 +27,7 @@ def server(home: Path) -> Generator[EmbeddedPostgres]:
 
 def ask(server: EmbeddedPostgres, question: str) -> str:
     with psycopg.connect(server.dsn()) as connection:
-        row = connection.execute(question).fetchone()  # type: ignore[arg-type]  # literals of this file
+        row = connection.execute(question).fetchone()
     assert row is not None
     return str(row[0])
 
