@@ -1,6 +1,7 @@
 """Models and prices for the operator. What a model can do and costs comes from the files; here it is switched."""
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 
 from studio.catalogue.models import ImageModel, Price
@@ -25,7 +26,7 @@ class ImageModelAdmin(ReadOnlyAdmin):
         "position",
     ]
 
-    def has_change_permission(self, request: HttpRequest, obj: ImageModel | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """The switch may be used by whoever Django lets."""
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 

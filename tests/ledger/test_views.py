@@ -76,7 +76,7 @@ def test_statement_without_entries_offers_a_top_up(team: Team, owner: User, clie
     ("who", "status"), [("owner", 200), ("admin", 200), ("member", 403), ("viewer", 403), ("stranger", 404)]
 )
 @pytest.mark.parametrize("tail", ["team/credits/", "team/credits/top-up/"])
-def test_pages_are_for_admins(
+def test_pages_are_for_admins(  # noqa: PLR0917  # fixtures and parameters
     who: str, status: int, tail: str, funded: Team, client_of: ClientOf, request: pytest.FixtureRequest
 ) -> None:
     client = client_of(request.getfixturevalue(who))
@@ -93,7 +93,7 @@ def test_post_by_others_adds_nothing(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_statement_costs_the_same_for_any_length(
+def test_statement_costs_the_same_for_any_length(  # noqa: PLR0917  # fixtures and parameters
     count: int, funded: Team, owner: User, member: User, client_of: ClientOf, django_assert_num_queries: Any
 ) -> None:
     for _ in range(count):
@@ -145,7 +145,7 @@ def test_page_that_missed_much_loads_itself_again(
     monkeypatch.setattr("studio.ledger.views.MOST_NEWS", 1)
     first = Entry.objects.get()
     top_up(team=funded, amount=1, actor=owner, reference="", note="", key="second")
-    response = client_of(owner).get(url(funded), {"part": "newest", "since": first.pk}, headers=HTMX)
+    response = client_of(owner).get(url(funded), {"part": "newest", "since": str(first.pk)}, headers=HTMX)
     assert (response.headers["HX-Refresh"], response.content) == ("true", b"")
 
 

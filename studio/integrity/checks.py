@@ -1,0 +1,57 @@
+"""Everything that must hold at every moment, and the two ways to ask for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models.functions import Cast
+
+from studio.integrity.invariants import MOST_NAMED, Breach, Invariant, find_breach, find_breaches
+from studio.integrity.money import MONEY
+from studio.integrity.ownership import OWNERSHIP
+from studio.integrity.work import DELIVERY, GENERATIONS
+from studio.providers.models import Connection
+
+INVARIANTS: Final[tuple[Invariant, ...]] = (*MONEY, *GENERATIONS, *DELIVERY, *OWNERSHIP)
+DECRYPTS: Final = "secrets.every_ciphertext_decrypts"
+
+
+def breaches() -> list[Breach]:
+    """Check everything but files in two statements: quick enough to end every test with."""
+    found = find_breaches(INVARIANTS)
+    unreadable = find_unreadable_secrets()
+    return [*found, unreadable] if unreadable else found
+
+
+def check_each() -> Iterator[tuple[str, Breach | None]]:
+    """Check everything but files one by one, as far as the caller goes on; call it inside `snapshot()`."""
+    for invariant in INVARIANTS:
+        yield invariant.name, find_breach(invariant)
+    yield DECRYPTS, find_unreadable_secrets()
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """See one moment of the database, however much is written meanwhile; locks nobody out and writes nothing."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def find_unreadable_secrets() -> Breach | None:
+    """Try every stored secret with the keys there are; the plain text is dropped at once."""
+    cipher = MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
+    raw = Connection.objects.exclude(secret__isnull=True).annotate(stored=Cast("secret", models.TextField()))
+    unreadable = []
+    for pk, stored in raw.exclude(stored="").order_by("pk").values_list("pk", "stored").iterator(chunk_size=500):
+        try:
+            cipher.decrypt(stored.encode())
+        except InvalidToken:
+            unreadable.append(f"connection {pk}")
+        if len(unreadable) > MOST_NAMED:
+            break
+    return Breach.of(DECRYPTS, unreadable) if unreadable else None
