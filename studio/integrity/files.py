@@ -30,8 +30,6 @@ _AT_ONCE: Final = 1000
 _BLOCK: Final = 1024 * 1024
 _KEY: Final = "(?P<key>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 _NAME: Final = re.compile(f"[a-z]+/[0-9]+/[0-9a-f]{{2}}/{_KEY}[.][a-z]+")
-    r"(?P<kind>[a-z]+)/(?P<team>[0-9]+)/(?P<part>[0-9a-f]{2})/(?P<key>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[a-z]+"
-)
 
 AssetCheck = Callable[[Asset], bool]
 
