@@ -66,7 +66,12 @@ async def _send_file(found: StaticFile, scope: Scope, receive: Receive, send: Se
         await send(head)
         await send({"type": "http.response.body"})
         return
-    body = FileBody(Path(path))
+    try:
+        body = FileBody(Path(path))
+    except FileNotFoundError:
+        # Removed by an upgrade that this process has not been restarted for.
+        await answer(send, 404, "There is no such file any more.")
+        return
     await send_window(Window(body, 0, body.length), head, receive, send)
 
 

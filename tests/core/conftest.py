@@ -23,10 +23,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     del os.environ[urls.FOLDER]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
     """Django behind the cap and the streamer, over real connections."""
-    with override_settings(ROOT_URLCONF="tests.core.urls", ALLOWED_HOSTS=["127.0.0.1"]):
+    with override_settings(ROOT_URLCONF="tests.core.urls"):
         app = BodyStreamer(ThreadCap(OneHopHandler(), places=4, queue=60, patience=20, most_bytes=100_000))
         with serving(app) as running:
             yield running

@@ -35,7 +35,7 @@ class FailingBody:
     def __init__(self, at: int) -> None:
         self._at = at
 
-    async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, start: int, _stop: int) -> AsyncGenerator[bytes, None]:
         """Produce what there is."""
         if start < self._at:
             yield b"x" * (self._at - start)
@@ -50,7 +50,7 @@ class WrongBody:
     def __init__(self, makes: int) -> None:
         self._makes = makes
 
-    async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, _start: int, _stop: int) -> AsyncGenerator[bytes, None]:
         """Produce the wrong number."""
         yield b"x" * self._makes
 

@@ -1,0 +1,131 @@
+"""The cap on Django's threads, and what it keeps out."""
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from studio.core.asgi import Gate, Message, Receive, Scope, Send, ThreadCap
+from tests.core import urls
+from tests.serving import Server, wait_until
+
+
+def test_never_more_inside_django_than_there_are_places(server: Server) -> None:
+    urls.most_inside = 0
+    with httpx.Client(base_url=server.url, trust_env=False) as client, ThreadPoolExecutor(30) as crowd:
+        answers = list(crowd.map(lambda _: client.get("/slow").text, range(30)))
+    assert answers == ["done"] * 30
+    assert urls.most_inside == 4
+
+
+def test_slow_senders_hold_no_place(server: Server) -> None:
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(8)]
+    for connection in slow:
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n12345")
+    assert httpx.get(f"{server.url}/open", trust_env=False).status_code == 200
+    for connection in slow:
+        connection.close()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Transfer-Encoding": "chunked"}])
+def test_body_past_the_limit_is_refused(server: Server, headers: dict[str, str]) -> None:
+    answer = _post(server, b"x" * 100_001, headers)
+    assert answer == 413
+
+
+def _post(server: Server, body: bytes, headers: dict[str, str]) -> int:
+    content = iter([body]) if headers else body
+    return httpx.post(f"{server.url}/echo", content=content, trust_env=False).status_code
+
+
+async def _django(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Behave like Django: read the body, give up on a hang-up, and take a moment."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        if not message.get("more_body", False):
+            break
+    await asyncio.sleep(0.05)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"done"})
+
+
+async def _ask(app: ThreadCap) -> tuple[int, dict[bytes, bytes], bytes]:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app({"type": "http", "method": "GET", "headers": []}, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(part.get("body", b"") for part in sent[1:])
+
+
+async def _crowd(app: ThreadCap, size: int) -> list[tuple[int, dict[bytes, bytes], bytes]]:
+    return await asyncio.gather(*(_ask(app) for _ in range(size)))
+
+
+def test_crowd_longer_than_the_queue_is_sent_away() -> None:
+    answers = asyncio.run(_crowd(ThreadCap(_django, places=2, queue=3, patience=60, most_bytes=1), 10))
+    assert sorted(status for status, _, _ in answers) == [200] * 5 + [503] * 5
+    headers = next(headers for status, headers, _ in answers if status == 503)
+    assert headers[b"retry-after"] == b"2"
+    assert headers[b"x-content-type-options"] == b"nosniff"
+
+
+def test_who_waits_too_long_is_sent_away_and_the_place_is_not_lost() -> None:
+    app = ThreadCap(_django, places=1, queue=10, patience=0.01, most_bytes=1)
+    answers = asyncio.run(_crowd(app, 3))
+    assert sorted(status for status, _, _ in answers) == [200, 503, 503]
+    # The same cap on another event loop begins anew, and every place is free again.
+    assert [status for status, _, _ in asyncio.run(_crowd(app, 1))] == [200]
+
+
+def test_place_comes_back_after_a_failure() -> None:
+    async def failing(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+        raise ZeroDivisionError
+
+    async def twice() -> int:
+        app = ThreadCap(failing, places=1, queue=1, patience=0.01, most_bytes=1)
+        failures = 0
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                await _ask(app)
+            failures += 1
+        return failures
+
+    assert asyncio.run(twice()) == 2
+
+
+def test_gate_gives_the_place_of_a_cancelled_holder_to_the_next() -> None:
+    async def play() -> tuple[bool, bool]:
+        gate = Gate(1, queue=5, patience=5)
+
+        async def hold() -> None:
+            async with gate.place():
+                await asyncio.sleep(60)
+
+        holder = asyncio.create_task(hold())
+        await asyncio.sleep(0)
+        waiter = asyncio.create_task(gate.enter())
+        await asyncio.sleep(0)
+        waited = not waiter.done()
+        holder.cancel()
+        return waited, await waiter
+
+    assert asyncio.run(play()) == (True, True)
+
+
+def test_hang_up_while_waiting_leaves_no_thread_behind(server: Server) -> None:
+    urls.inside.clear()
+    for _ in range(8):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    wait_until(lambda: not urls.inside)
+    assert httpx.get(f"{server.url}/slow", trust_env=False).text == "done"
