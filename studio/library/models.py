@@ -5,13 +5,17 @@ from typing import ClassVar, Final, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Left
 from django.utils.text import Truncator
 
 from studio.library import names
 from studio.teams.models import Team
 
+TYPE_LABELS: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
 PREVIEW_TRIES: Final = 3
 TITLE_LENGTH: Final = 120
+# As much of a prompt as titles and file names are made of; the whole may be a long read.
+OPENING_LENGTH: Final = 200
 
 
 class AssetQuerySet(models.QuerySet["Asset"]):
@@ -20,6 +24,10 @@ class AssetQuerySet(models.QuerySet["Asset"]):
     def for_team(self, team: Team) -> Self:
         """Of one team."""
         return self.filter(team=team)
+
+    def for_tiles(self) -> Self:
+        """With what a tile shows, and only the opening of the prompt."""
+        return self.defer("prompt", "revised_prompt", "spec").annotate(opening=Left("prompt", OPENING_LENGTH))
 
     def without_preview(self) -> Self:
         """Whose preview is still to be made, and not yet given up."""
@@ -102,4 +110,10 @@ class Asset(models.Model):
     @property
     def title(self) -> str:
         """The beginning of the prompt, for tiles and headings; also the text that stands for the picture."""
-        return Truncator(self.prompt.strip()).chars(TITLE_LENGTH) or f"Image {self.pk}"
+        opening: str = self.__dict__["opening"] if "opening" in self.__dict__ else self.prompt[:OPENING_LENGTH]
+        return Truncator(" ".join(opening.split())).chars(TITLE_LENGTH) or f"Image {self.pk}"
+
+    @property
+    def type_label(self) -> str:
+        """The file's type as people call it: PNG, JPEG or WebP."""
+        return TYPE_LABELS[self.content_type]

@@ -21,7 +21,7 @@ def add_asset(
     model_slug: str,
     model_title: str,
     spec: Mapping[str, Any],
-    credits: int,  # noqa: A002  # the product's word; the built-in of this name belongs to the interactive prompt
+    credits: int,  # the product's word; the built-in of this name belongs to the interactive prompt
     generation_id: int | None,
     slot: int,
 ) -> Asset:

@@ -11,8 +11,11 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from studio.library import names, pixels
+from studio.library.errors import BadImage
 from studio.library.models import Asset
 from studio.library.sniff import kind_of
+
+__all__ = ["BadImage", "CheckedImage", "check_image", "make_preview", "put_image"]
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,142 @@
+"""The library's pages and downloads."""
+
+from pathlib import Path
+from typing import Final
+
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from studio.core.errors import NotFound
+from studio.core.pagination import page_of, read_before
+from studio.core.streaming import FileBody, stream_response
+from studio.library import archive, names
+from studio.library.errors import FileMissing
+from studio.library.forms import read_selection
+from studio.library.models import Asset, AssetQuerySet
+from studio.library.queries import archive_of, days_of, neighbours_of, selected_assets
+from studio.teams.access import TeamRequest, team_required
+from studio.teams.models import Role
+
+PAGE_SIZE: Final = 60
+VARIANTS: Final = frozenset({"original", "preview", "thumb"})
+
+# The bytes under one tag never change, but a removed member's browser should not show them for ever.
+_KEEP_DERIVED: Final = 30 * 24 * 3600
+_KEEP_ORIGINAL: Final = 24 * 3600
+
+
+@team_required(Role.VIEWER)
+@require_safe
+def grid(request: TeamRequest) -> HttpResponse:
+    """Show the team's pictures, newest first; with htmx only the next page of them."""
+    before = read_before(request.GET.get("before"))
+    page = page_of(Asset.objects.for_team(request.team).for_tiles(), before=before, size=PAGE_SIZE)
+    context = {
+        "days": days_of(page, before=before),
+        "next_before": page.next_before,
+        "is_first_page": before is None,
+        "is_selecting": request.GET.get("select") == "1",
+        "may_generate": request.membership.may(Role.MEMBER),
+    }
+    template = "library/grid.html#page" if request.htmx else "library/grid.html"
+    return render(request, template, context)
+
+
+@team_required(Role.VIEWER)
+@require_safe
+def asset(request: TeamRequest, pk: int) -> HttpResponse:
+    """Show one picture with all that is known about it."""
+    found = get_object_or_404(Asset.objects.for_team(request.team).select_related("author"), pk=pk)
+    context = {
+        "asset": found,
+        "neighbours": neighbours_of(found),
+        "is_missing": not _is_there(found),
+        "may_generate": request.membership.may(Role.MEMBER),
+    }
+    return render(request, "library/asset.html", context)
+
+
+@team_required(Role.VIEWER)
+@require_safe
+def file(request: TeamRequest, pk: int, variant: str) -> HttpResponse:
+    """Send a picture: the original as it was received, or one of the small ones made from it."""
+    if variant not in VARIANTS:
+        raise Http404("There is no such variant of a picture.")
+    found = get_object_or_404(Asset.objects.for_team(request.team), pk=pk)
+    if variant == "preview" and found.has_preview:
+        return _derived(request, found, found.preview_name, variant)
+    if variant == "thumb" and found.has_thumb:
+        return _derived(request, found, found.thumb_name, variant)
+    return _original(request, found, stands_in=variant != "original")
+
+
+@team_required(Role.VIEWER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def download(request: TeamRequest) -> HttpResponse:
+    """Send a ZIP of the selected originals (POST) or of all (GET)."""
+    assets = _selection(request) if request.method == "POST" else Asset.objects.for_team(request.team)
+    body = archive_of(assets)
+    if not len(body):
+        raise NotFound("The library is empty, so there is nothing to download yet.")
+    scope = f"{len(body)}-images" if request.method == "POST" else "library"
+    filename = f"{request.team.slug}-{scope}-{timezone.localdate():%Y-%m-%d}.zip"
+    return stream_response(
+        request, body, filename=filename, content_type=archive.CONTENT_TYPE, etag=body.etag, max_age=0
+    )
+
+
+def _selection(request: TeamRequest) -> AssetQuerySet:
+    assets = selected_assets(request.team, read_selection(request.POST))
+    if assets is None:
+        raise Http404("Some of the selected images are not in this library.")
+    return assets
+
+
+def _derived(request: TeamRequest, found: Asset, name: str, variant: str) -> HttpResponse:
+    return stream_response(
+        request,
+        _body(name, found),
+        filename=f"{Path(found.download_name).stem}-{variant}.webp",
+        content_type=names.DERIVED_TYPE,
+        etag=f"{found.sha256}-{variant}",
+        inline=True,
+        max_age=_KEEP_DERIVED,
+    )
+
+
+def _original(request: TeamRequest, found: Asset, *, stands_in: bool) -> HttpResponse:
+    """Send the original; where it stands in for a small one, only until that one is made."""
+    body = _body(found.original_name, found)
+    if body.length != found.size:
+        raise _missing(found)
+    return stream_response(
+        request,
+        body,
+        filename=found.download_name,
+        content_type=found.content_type,
+        etag=found.sha256,
+        inline="download" not in request.GET,
+        max_age=0 if stands_in else _KEEP_ORIGINAL,
+    )
+
+
+def _body(name: str, found: Asset) -> FileBody:
+    try:
+        return FileBody(Path(default_storage.path(name)))
+    except FileNotFoundError as error:
+        raise _missing(found) from error
+
+
+def _missing(found: Asset) -> FileMissing:
+    return FileMissing(
+        f"The file of image {found.pk} is missing or damaged on the server. What was charged and who made it is still "
+        "known. Tell the person who runs Atelier."
+    )
+
+
+def _is_there(found: Asset) -> bool:
+    name = found.original_name
+    return default_storage.exists(name) and default_storage.size(name) == found.size

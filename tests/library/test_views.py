@@ -1,0 +1,438 @@
+"""The library's pages and downloads: works, for whom, and what they say when something is wrong."""
+
+import re
+import zipfile
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from studio.accounts.models import User
+from studio.library import views
+from studio.library.archive import ZipBody
+from studio.library.models import Asset, AssetQuerySet
+from studio.library.queries import archive_of
+from studio.library.upkeep import make_missing_previews
+from studio.teams.models import Team
+from tests.conftest import ClientOf
+from tests.factories import make_asset, small_png
+from tests.library import corpus
+from tests.library.downloads import fetch
+
+LIBRARY = "/t/halden-co/library/"
+DOWNLOAD = "/t/halden-co/library/download/"
+
+
+def tiles_of(page: str) -> list[int]:
+    """Return the assets that a page shows, in order."""
+    return [int(pk) for pk in re.findall(r'href="/t/halden-co/assets/(\d+)/"><', page)]
+
+
+def ids(*assets: Asset) -> list[tuple[str, str]]:
+    return [("ids", str(asset.pk)) for asset in assets]
+
+
+# The grid
+
+
+def test_grid_shows_the_teams_pictures_newest_first(
+    team: Team, other_team: Team, viewer: User, client_of: ClientOf
+) -> None:
+    assets = [make_asset(team, prompt=f"Picture <{number}>. And more.") for number in range(3)]
+    make_asset(other_team)
+    page = client_of(viewer).get(LIBRARY).content.decode()
+    assert tiles_of(page) == [asset.pk for asset in reversed(assets)]
+    assert 'alt="Picture &lt;2&gt;."' in page
+    assert f'src="/t/halden-co/assets/{assets[0].pk}/file/thumb/" width="96" height="64"' in page
+    assert f'<rect width="100%" height="100%" fill="{assets[0].colour}"/>' in page
+    assert '<h2 class="sm">Today</h2>' in page
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_grid_takes_the_same_queries_for_one_and_three(
+    team: Team, viewer: User, client_of: ClientOf, count: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(count):
+        make_asset(team, prompt="A long prompt. " * 100)
+    client = client_of(viewer)
+    with django_assert_num_queries(GRID_QUERIES):
+        page = client.get(LIBRARY).content.decode()
+    assert len(tiles_of(page)) == count
+
+
+GRID_QUERIES = 5  # session, user, membership with team, assets, the switch's teams
+
+
+def test_pages_are_stable_while_new_pictures_arrive(
+    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 2)
+    first, second, third, fourth, fifth = (make_asset(team) for _ in range(5))
+    client = client_of(viewer)
+    page = client.get(LIBRARY).content.decode()
+    assert tiles_of(page) == [fifth.pk, fourth.pk]
+    make_asset(team)
+    [more] = set(re.findall(r'href="(/t/halden-co/library/\?before=\d+)"', page))
+    page = client.get(more).content.decode()
+    assert tiles_of(page) == [third.pk, second.pk]
+    # The day began on the page before, so it has no heading here; and there is a way back.
+    assert '<h2 class="sm">' not in page
+    assert ">Newest images</a>" in page.replace("</svg>", ">")
+    [more] = set(re.findall(r'href="(/t/halden-co/library/\?before=\d+)"', page))
+    page = client.get(more).content.decode()
+    assert tiles_of(page) == [first.pk]
+    assert "?before=" not in page
+
+
+def test_next_page_for_htmx_is_only_the_next_pictures(
+    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 1)
+    old, new = make_asset(team), make_asset(team)
+    answer = client_of(viewer).get(f"{LIBRARY}?before={new.pk}", headers={"HX-Request": "true"})
+    page = answer.content.decode()
+    assert page.strip().startswith("<section")
+    assert tiles_of(page) == [old.pk]
+
+
+def test_days_have_headings(team: Team, viewer: User, client_of: ClientOf) -> None:
+    old, new = make_asset(team), make_asset(team)
+    Asset.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=1))
+    page = client_of(viewer).get(LIBRARY).content.decode()
+    assert re.findall(r'<h2 class="sm">([^<]*)</h2>', page) == ["Today", "Yesterday"]
+    page = client_of(viewer).get(f"{LIBRARY}?before={new.pk}").content.decode()
+    assert re.findall(r'<h2 class="sm">([^<]*)</h2>', page) == ["Yesterday"]
+
+
+@pytest.mark.parametrize("before", ["abc", "-1", "9" * 30, ""])
+def test_unreadable_page_is_the_first_page(team: Team, viewer: User, client_of: ClientOf, before: str) -> None:
+    asset = make_asset(team)
+    answer = client_of(viewer).get(LIBRARY, {"before": before})
+    assert (answer.status_code, tiles_of(answer.content.decode())) == (200, [asset.pk])
+
+
+def test_empty_library_says_what_comes_here(team: Team, member: User, viewer: User, client_of: ClientOf) -> None:
+    for user, act in [(member, "Open the studio"), (viewer, "See the studio")]:
+        page = client_of(user).get(LIBRARY).content.decode()
+        assert "No images yet" in page
+        assert act in page
+        assert "data-bulk" not in page
+
+
+def test_page_behind_the_end_leads_back(team: Team, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    page = client_of(viewer).get(f"{LIBRARY}?before={asset.pk}").content.decode()
+    assert "No older images" in page
+
+
+def test_selection_works_without_script(team: Team, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    client = client_of(viewer)
+    page = client.get(LIBRARY).content.decode()
+    assert 'name="select" value="1" data-select' in page
+    page = client.get(f"{LIBRARY}?select=1").content.decode()
+    assert '<div class="shelf selecting">' in page
+    assert f'name="ids" value="{asset.pk}" form="bulk"' in page
+    assert f'<form class="bulk" id="bulk" method="post" action="{DOWNLOAD}"' in page
+
+
+# The asset page
+
+
+def test_asset_page_tells_all_that_is_known(team: Team, member: User, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team, author=member, generation_id=41)
+    Asset.objects.filter(pk=asset.pk).update(revised_prompt="A <b>tall</b> lighthouse")
+    page = client_of(viewer).get(f"/t/halden-co/assets/{asset.pk}/").content.decode()
+    for text in [
+        f"a-lighthouse-at-dusk-long-exposure-{asset.pk}.png",
+        "A lighthouse at dusk. Long exposure.",
+        "A &lt;b&gt;tall&lt;/b&gt; lighthouse",
+        "<dt>Model</dt><dd>GPT Image 2</dd>",
+        "<dt>Quality</dt><dd>High</dd>",
+        f"96 × 64, PNG, {asset.size} bytes",
+        "4 credits",
+        "Priya Nair",
+        asset.sha256,
+        f'href="/t/halden-co/assets/{asset.pk}/file/original/?download=1"',
+    ]:
+        assert text in page, text
+    assert "Reuse prompt" not in page
+
+
+def test_asset_page_of_a_member_offers_to_reuse_the_prompt(team: Team, member: User, client_of: ClientOf) -> None:
+    made, uploaded = make_asset(team, generation_id=41), make_asset(team)
+    client = client_of(member)
+    assert 'href="/t/halden-co/studio/?from=41"' in client.get(f"/t/halden-co/assets/{made.pk}/").content.decode()
+    assert "Reuse prompt" not in client.get(f"/t/halden-co/assets/{uploaded.pk}/").content.decode()
+
+
+def test_asset_page_leads_to_its_neighbours(team: Team, other_team: Team, viewer: User, client_of: ClientOf) -> None:
+    old = make_asset(team)
+    make_asset(other_team)
+    middle, new = make_asset(team), make_asset(team)
+    client = client_of(viewer)
+    page = client.get(f"/t/halden-co/assets/{middle.pk}/").content.decode()
+    assert f'href="/t/halden-co/assets/{new.pk}/" rel="prev" aria-label="Previous image"' in page
+    assert f'href="/t/halden-co/assets/{old.pk}/" rel="next" aria-label="Next image"' in page
+    assert "Next image" not in client.get(f"/t/halden-co/assets/{old.pk}/").content.decode()
+    assert "Previous image" not in client.get(f"/t/halden-co/assets/{new.pk}/").content.decode()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_asset_page_takes_the_same_queries_among_few_and_many(
+    team: Team, viewer: User, client_of: ClientOf, count: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    asset, *_ = [make_asset(team) for _ in range(count)]
+    client = client_of(viewer)
+    with django_assert_num_queries(7):  # session, user, membership, asset with author, both neighbours, teams
+        assert client.get(f"/t/halden-co/assets/{asset.pk}/").status_code == 200
+
+
+def test_asset_page_without_its_file_says_so(team: Team, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    default_storage.delete(asset.original_name)
+    page = client_of(viewer).get(f"/t/halden-co/assets/{asset.pk}/").content.decode()
+    assert "The file of this image is missing or damaged" in page
+    assert "Download original" not in page
+
+
+# Files
+
+
+def test_original_comes_back_byte_for_byte(team: Team, viewer: User, client_of: ClientOf) -> None:
+    data = corpus.png(size=(700, 500)) + b"<script>alert(1)</script>"
+    asset = make_asset(team, data=data, prompt="Größe zählt")
+    path = f"/t/halden-co/assets/{asset.pk}/file/original/"
+    reply = fetch(client_of(viewer), path)
+    assert (reply.status, reply.body) == (200, data)
+    assert reply.headers["content-type"] == "image/png"
+    assert reply.headers["content-length"] == str(len(data))
+    assert reply.headers["etag"] == f'"{asset.sha256}"'
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert reply.headers["cache-control"] == "private, max-age=86400"
+    assert reply.headers["content-disposition"].startswith("inline; ")
+    down = fetch(client_of(viewer), f"{path}?download=1")
+    name = f"gr%C3%B6%C3%9Fe-z%C3%A4hlt-{asset.pk}.png"
+    assert down.headers["content-disposition"].startswith('attachment; filename="')
+    assert down.headers["content-disposition"].endswith(f"; filename*=UTF-8''{name}")
+
+
+def test_original_answers_head_range_and_known_copies(team: Team, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    client, path = client_of(viewer), f"/t/halden-co/assets/{asset.pk}/file/original/"
+    with default_storage.open(asset.original_name) as file:
+        data = file.read()
+    head = fetch(client, path, method="HEAD")
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(data)))
+    part = fetch(client, path, headers={"Range": "bytes=10-19"})
+    assert (part.status, part.body) == (206, data[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(data)}"
+    assert fetch(client, path, headers={"If-None-Match": f'"{asset.sha256}"'}).status == 304
+    assert fetch(client, path, headers={"Range": f"bytes={len(data)}-"}).status == 416
+
+
+def test_small_pictures_are_kept_long_once_they_exist(team: Team, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    client, path = client_of(viewer), f"/t/halden-co/assets/{asset.pk}/file/"
+    thumb = fetch(client, f"{path}thumb/")
+    assert (thumb.status, thumb.headers["content-type"]) == (200, "image/webp")
+    assert thumb.headers["cache-control"] == "private, max-age=2592000"
+    early = fetch(client, f"{path}preview/")
+    assert (early.headers["content-type"], early.headers["cache-control"]) == ("image/png", "private, no-cache")
+    make_missing_previews(1)
+    preview = fetch(client, f"{path}preview/")
+    assert preview.headers["content-type"] == "image/webp"
+    assert preview.headers["cache-control"] == "private, max-age=2592000"
+    assert len({thumb.headers["etag"], early.headers["etag"], preview.headers["etag"]}) == 3
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_missing_file_is_gone_and_no_server_error(team: Team, viewer: User, client_of: ClientOf, damage: str) -> None:
+    asset = make_asset(team)
+    path = Path(default_storage.path(asset.original_name))
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"cut")
+    answer = client_of(viewer).get(f"/t/halden-co/assets/{asset.pk}/file/original/")
+    assert answer.status_code == 410
+    assert "missing or damaged on the server" in answer.content.decode()
+
+
+# Archives
+
+
+def test_selection_is_downloaded_as_a_zip(team: Team, viewer: User, client_of: ClientOf) -> None:
+    assets = [make_asset(team, data=small_png(900 + number)) for number in range(3)]
+    picked = [assets[2], assets[0], assets[0]]
+    reply = fetch(client_of(viewer), DOWNLOAD, method="POST", data=ids(*picked))
+    assert (reply.status, reply.whole) == (200, True)
+    assert reply.headers["content-length"] == str(len(reply.body))
+    assert reply.headers["content-type"] == "application/zip"
+    today = f"{timezone.localdate():%Y-%m-%d}"
+    assert reply.headers["content-disposition"] == f'attachment; filename="halden-co-2-images-{today}.zip"'
+    with zipfile.ZipFile(BytesIO(reply.body)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [assets[0].download_name, assets[2].download_name]
+        assert archive.read(assets[2].download_name) == small_png(902)
+
+
+def test_library_is_downloaded_whole_and_resumed(
+    team: Team, other_team: Team, viewer: User, client_of: ClientOf
+) -> None:
+    assets = [make_asset(team) for _ in range(3)]
+    make_asset(other_team)
+    client = client_of(viewer)
+    head = fetch(client, DOWNLOAD, method="HEAD")
+    reply = fetch(client, DOWNLOAD)
+    assert (head.body, head.headers["content-length"]) == (b"", str(len(reply.body)))
+    with zipfile.ZipFile(BytesIO(reply.body)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [asset.download_name for asset in assets]
+    resume = {"Range": "bytes=200-", "If-Range": reply.headers["etag"]}
+    rest = fetch(client, DOWNLOAD, headers=resume)
+    assert (rest.status, rest.body) == (206, reply.body[200:])
+    make_asset(team)
+    assert fetch(client, DOWNLOAD, headers=resume).status == 200
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_download_takes_the_same_queries_for_one_and_three(
+    team: Team, viewer: User, client_of: ClientOf, count: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    assets = [make_asset(team) for _ in range(count)]
+    client = client_of(viewer)
+    with django_assert_num_queries(4):  # session, user, membership, assets
+        fetch(client, DOWNLOAD)
+    with django_assert_num_queries(5):  # and whether all of the selection is there
+        fetch(client, DOWNLOAD, method="POST", data=ids(*assets))
+
+
+def test_missing_file_is_named_in_the_archive(team: Team, viewer: User, client_of: ClientOf) -> None:
+    lost, kept = make_asset(team), make_asset(team)
+    default_storage.delete(lost.original_name)
+    with zipfile.ZipFile(BytesIO(fetch(client_of(viewer), DOWNLOAD).body)) as archive:
+        assert archive.namelist() == [kept.download_name, "MISSING.txt"]
+        assert lost.download_name in archive.read("MISSING.txt").decode()
+
+
+def test_file_lost_during_the_download_breaks_the_connection(
+    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_asset(team)
+    lost = make_asset(team)
+
+    def freeze_then_lose(assets: AssetQuerySet) -> ZipBody:
+        body = archive_of(assets)
+        default_storage.delete(lost.original_name)
+        return body
+
+    monkeypatch.setattr("studio.library.views.archive_of", freeze_then_lose)
+    reply = fetch(client_of(viewer), DOWNLOAD)
+    assert not reply.whole
+    assert 0 < len(reply.body) < int(reply.headers["content-length"])
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "text"),
+    [
+        ([], 400, "Nothing is selected."),
+        ([("ids", "abc")], 400, "something that is not an image"),
+        ([("ids", "1" * 19)], 400, "something that is not an image"),
+        ([("ids", "²")], 400, "something that is not an image"),
+        ([("ids", "999999999")], 404, ""),
+    ],
+)
+def test_bad_selection_is_refused(
+    team: Team, viewer: User, client_of: ClientOf, data: list[tuple[str, str]], status: int, text: str
+) -> None:
+    reply = fetch(client_of(viewer), DOWNLOAD, method="POST", data=data)
+    assert reply.status == status
+    assert text in reply.body.decode()
+
+
+def test_selection_holds_only_the_teams_own_pictures(
+    team: Team, other_team: Team, viewer: User, client_of: ClientOf
+) -> None:
+    mine, theirs = make_asset(team), make_asset(other_team)
+    assert fetch(client_of(viewer), DOWNLOAD, method="POST", data=ids(mine, theirs)).status == 404
+
+
+def test_selection_may_be_long_but_not_endless(team: Team, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    client = client_of(viewer)
+    assert fetch(client, DOWNLOAD, method="POST", data=ids(asset) * 10_000).status == 200
+    reply = fetch(client, DOWNLOAD, method="POST", data=ids(asset) * 10_001)
+    assert reply.status == 400
+    assert "at most 10,000 images" in reply.body.decode()
+
+
+def test_empty_library_has_nothing_to_download(team: Team, viewer: User, client_of: ClientOf) -> None:
+    reply = fetch(client_of(viewer), DOWNLOAD)
+    assert reply.status == 404
+    assert "nothing to download yet" in reply.body.decode()
+
+
+def test_download_needs_the_forms_token(team: Team, viewer: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(viewer)
+    assert client.post(DOWNLOAD, {"ids": "1"}).status_code == 403
+
+
+# For whom
+
+
+PATHS = [
+    "library/",
+    "library/download/",
+    "assets/{pk}/",
+    "assets/{pk}/file/original/",
+    "assets/{pk}/file/preview/",
+    "assets/{pk}/file/thumb/",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_stranger_finds_nothing(team: Team, stranger: User, client_of: ClientOf, path: str) -> None:
+    asset = make_asset(team)
+    reply = fetch(client_of(stranger), "/t/halden-co/" + path.format(pk=asset.pk))
+    assert reply.status == 404
+    assert "Halden" not in reply.body.decode()
+
+
+@pytest.mark.parametrize("path", PATHS[2:])
+def test_picture_of_another_team_is_not_found(
+    team: Team, other_team: Team, stranger: User, client_of: ClientOf, path: str
+) -> None:
+    asset = make_asset(team)
+    assert fetch(client_of(stranger), "/t/elsewhere/" + path.format(pk=asset.pk)).status == 404
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_signed_out_visitor_is_sent_to_sign_in(team: Team, path: str) -> None:
+    asset = make_asset(team)
+    reply = fetch(Client(), "/t/halden-co/" + path.format(pk=asset.pk))
+    assert reply.status == 302
+    assert reply.headers["location"].startswith("/auth/login/")
+
+
+@pytest.mark.parametrize("path", ["assets/0/", "assets/999999/file/thumb/", "assets/1/file/../original/", "assets/x/"])
+def test_address_of_nothing_is_not_found(team: Team, viewer: User, client_of: ClientOf, path: str) -> None:
+    assert fetch(client_of(viewer), f"/t/halden-co/{path}").status == 404
+
+
+def test_unknown_variant_is_not_found(team: Team, viewer: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    assert fetch(client_of(viewer), f"/t/halden-co/assets/{asset.pk}/file/large/").status == 404
+
+
+@pytest.mark.parametrize("path", PATHS[:1] + PATHS[2:])
+def test_pages_are_only_read(team: Team, viewer: User, client_of: ClientOf, path: str) -> None:
+    asset = make_asset(team)
+    assert client_of(viewer).post("/t/halden-co/" + path.format(pk=asset.pk)).status_code == 405
