@@ -3,18 +3,23 @@
 import math
 import re
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+
+from config.reading import Reader
 from studio.runtime.home import home_dir, read_or_create_key
 from studio.runtime.postgres import EmbeddedPostgres
 
-from config.reading import Reader
+# Lets annotations such as ModelAdmin[Team] stand at run time too.
+django_stubs_ext.monkeypatch()
 
 env = Reader(environ.FileAwareEnv())
 
@@ -56,6 +61,8 @@ _base = urlsplit(BASE_URL)
 ALLOWED_HOSTS = [str(_base.hostname)] + (sorted(LOCAL_HOSTS | {"[::1]"}) if HOST in LOCAL_HOSTS else [])
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+for _proxy in TRUSTED_PROXIES:
+    env.check("TRUSTED_PROXIES", lambda proxy=_proxy: ip_network(proxy), "a list of addresses or networks, with commas")
 _secure = _base.scheme == "https"
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -91,7 +98,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "studio.core.middleware.GuardHeaders",
     "studio.core.middleware.RefuseUnstorableText",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -137,7 +143,26 @@ _pool_sizes = {"web": 16, "worker": 12, "scheduler": 4}
 _options = dict(_database.pop("OPTIONS", {}))
 if PROCESS in _pool_sizes:
     _options["pool"] = {"min_size": 1, "max_size": _pool_sizes[PROCESS], "timeout": 10}
-DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "OPTIONS": _options, "DISABLE_SERVER_SIDE_CURSORS": False}}
+# A connection that died in the pool, as after a restart of the server, is noticed before it is used.
+DATABASES = {
+    "default": {
+        **_database,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": _options,
+        "DISABLE_SERVER_SIDE_CURSORS": False,
+    }
+}
+
+# Cache: holds only who tried to sign in how often. In the database, so that the limits hold for all web processes
+# together and outlive a restart; it is not read on any other page.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "atelier_cache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 # People
 AUTH_USER_MODEL = "accounts.User"
@@ -154,6 +179,7 @@ ACCOUNT_ADAPTER = "studio.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "studio.accounts.forms.SignupForm"
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
@@ -200,7 +226,8 @@ EMAIL_USE_TLS = bool(_email.get("EMAIL_USE_TLS"))
 EMAIL_USE_SSL = bool(_email.get("EMAIL_USE_SSL"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = f"Atelier <no-reply@{_base.hostname}>"
 # Links in mails need no confirmed address before a mail server exists, so a first run never depends on e-mail.
-ACCOUNT_EMAIL_VERIFICATION = "none" if EMAIL_URL == "consolemail://" else "optional"
+# With one, an address that signs itself up has to be proven.
+ACCOUNT_EMAIL_VERIFICATION = "none" if EMAIL_URL == "consolemail://" else "mandatory"
 
 # Language and time
 LANGUAGE_CODE = "en-gb"
@@ -213,6 +240,8 @@ USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# WhiteNoise only finds the files; studio.core.staticfiles sends them, without a thread and without reading them whole.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 MEDIA_ROOT = HOME / "media"
 STORAGES = {
     "default": {"BACKEND": "studio.library.storage.AtomicFileSystemStorage"},
@@ -220,6 +249,7 @@ STORAGES = {
 }
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_100  # a selection of 10,000 images has one field for each
 MAX_PIXELS = 25_000_000
 
 # Queue: the broker is a bell, so a message may be lost or come twice without harm.
@@ -242,7 +272,10 @@ if CELERY_BROKER_URL.startswith("pgmq"):
 
     CELERY_BROKER_TRANSPORT_OPTIONS = pgmq_options(database=DATABASES["default"], visibility_timeout=_visibility)
 CELERY_TASK_DEFAULT_QUEUE = "generations"
-CELERY_TASK_ROUTES = {"studio.generations.tasks.sweep": {"queue": "upkeep"}}
+CELERY_TASK_ROUTES = {
+    "studio.generations.tasks.sweep": {"queue": "upkeep"},
+    "studio.library.tasks.*": {"queue": "upkeep"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -258,6 +291,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"expires": max(SWEEP_SECONDS, 1)},
     },
+    "previews": {"task": "studio.library.tasks.make_previews", "schedule": 3, "options": {"expires": 3}},
+    "orphans": {"task": "studio.library.tasks.sweep_orphans", "schedule": 300, "options": {"expires": 300}},
 }
 
 # Credits and the first run

@@ -119,8 +119,8 @@ def fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
             error_kind=error.kind,
             status_code=error.status,
             request_id=error.request_id,
-            provider_message=error.provider_message,
-            possible_cost=error.sent and error.kind in {"outcome_unknown", "bad_answer", "upstream_transient"},
+            provider_message=(error.provider_message or str(error))[:500],
+            possible_cost=error.sent,
         )
         tries = generation.attempts.filter(state=AttemptState.FAILED).count()
         pause = _pause(tries, error)

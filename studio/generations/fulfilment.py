@@ -191,7 +191,7 @@ def _bytes_of(worker: Engine, attempt: Attempt, index: int, image: ReceivedImage
     if image.data is not None:
         return image.data
     if image.url is None:
-        raise BadImage(image.problem or "The provider returned a picture that could not be read.")
+        raise BadImage(image.reason)
     spool = spool_path(attempt.token, index)
     fetching = worker.client.fetch(
         image.url, deadline=settings.CALL_DEADLINE, spool=spool, private_hosts=settings.PRIVATE_HOSTS

@@ -52,6 +52,7 @@ def _spooled(attempt: Attempt) -> Answer | None:
         body=path,
         size=path.stat().st_size,
         elapsed_ms=attempt.latency_ms or 0,
+        secret=attempt.connection.secret,
     )
 
 

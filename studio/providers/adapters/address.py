@@ -132,10 +132,10 @@ class Wire:
 class PinnedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections to checked addresses only; TLS still speaks to the name."""
 
-    def __init__(self, wire: Wire, resolve: Resolve) -> None:
+    def __init__(self, wire: Wire, resolve: Resolve, network: httpcore.AsyncNetworkBackend | None = None) -> None:
         self._wire = wire
         self._resolve = resolve
-        self._network = httpcore.AnyIOBackend()
+        self._network = network or httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,

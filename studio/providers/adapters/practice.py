@@ -30,11 +30,11 @@ _CAPTION_LETTERS = 240
 
 @dataclass(frozen=True)
 class Practice:
-    """One picture to draw; `slot` of `count` makes the pictures of one call differ."""
+    """One picture to draw; `slot` makes the pictures of one call differ, `take` those of two calls."""
 
     prompt: str
     slot: int
-    count: int
+    take: str
     width: int = 1024
     height: int = 1024
     quality: str = "auto"
@@ -45,7 +45,7 @@ class Practice:
 
 def draw(practice: Practice) -> bytes:
     """Return the encoded picture; the same order always gives the same picture."""
-    seed = hashlib.sha256(f"{practice.slot}/{practice.prompt}".encode("utf-8", "replace")).digest()
+    seed = hashlib.sha256(f"{practice.take}/{practice.slot}/{practice.prompt}".encode("utf-8", "replace")).digest()
     dice = random.Random(seed)  # noqa: S311  # decides colours, guards nothing
     sky, horizon, sun, near = dice.choice(PALETTES)
     image = _ramp(practice, sky, horizon)
@@ -114,8 +114,7 @@ def _grained(image: Image.Image, practice: Practice) -> Image.Image:
 def _caption(image: Image.Image, practice: Practice) -> None:
     edge = min(practice.width, practice.height)
     margin, small, large = round(edge * 0.04), max(11, round(edge * 0.022)), max(13, round(edge * 0.032))
-    slot = f"{practice.slot + 1} of {practice.count}"
-    _label(image, [MARK, f"{slot} · {practice.quality} · {practice.width}x{practice.height}"], small, margin, top=True)
+    _label(image, [MARK, f"{practice.quality} · {practice.width}x{practice.height}"], small, margin, top=True)
     prompt = " ".join(storable_text(practice.prompt, 2000).split())
     shown = prompt if len(prompt) <= _CAPTION_LETTERS else prompt[:_CAPTION_LETTERS].rstrip() + "…"
     font = ImageFont.load_default(large)

@@ -98,6 +98,9 @@ class RehearsalTransport(httpx.AsyncBaseTransport):
         wire = request.extensions.get("wire")
         if wire:
             wire.sent = True
+        trace = request.extensions.get("trace")
+        if trace:
+            await trace("http11.send_request_body.complete", {})
         await asyncio.sleep(float(request.headers.get("x-rehearsal-delay", 0)))
         failure = request.headers.get("x-rehearsal-failure", "")
         rate = float(request.headers.get("x-rehearsal-failure-rate", 1))
@@ -157,12 +160,12 @@ def _pixels(size: str) -> tuple[int, int] | None:
 
 
 def _orders(body: dict[str, Any], size: tuple[int, int]) -> list[Practice]:
-    count = body.get("n", 1)
+    take = secrets.token_hex(4)
     return [
         Practice(
             prompt=body["prompt"],
             slot=slot,
-            count=count,
+            take=take,
             width=size[0],
             height=size[1],
             quality=body.get("quality", "auto"),
@@ -170,7 +173,7 @@ def _orders(body: dict[str, Any], size: tuple[int, int]) -> list[Practice]:
             format=body.get("output_format", "png"),
             compression=body.get("output_compression"),
         )
-        for slot in range(count)
+        for slot in range(body.get("n", 1))
     ]
 
 
@@ -184,4 +187,4 @@ def _answer(status: int, document: dict[str, Any]) -> httpx.Response:
 
 def _response(status: int, body: bytes) -> httpx.Response:
     headers = {"content-type": "application/json", "x-request-id": f"rehearsal-{secrets.token_hex(6)}"}
-    return httpx.Response(status, headers=headers, content=body)
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))

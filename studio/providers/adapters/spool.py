@@ -35,6 +35,7 @@ class Spool:
     def open(self) -> None:
         """Create the file; done before the request is sent, so that a full disk costs nothing."""
         with self._lock:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._part.open("wb")
 
     def expect(self, encoding: str) -> None:
