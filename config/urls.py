@@ -1,6 +1,7 @@
 """Every address of the site: each room brings its own."""
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import include, path
@@ -14,7 +15,8 @@ handler500 = "studio.core.views.server_error"
 
 # The operator's pages are entered through the same sign-in as everything else.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # the way allauth documents
-admin.site.unregister(Group)  # rights come from roles in teams; nothing reads groups
+# Rights come from roles in teams, not from groups; people change their own addresses.
+admin.site.unregister([Group, EmailAddress])
 admin.site.site_header = admin.site.site_title = "Atelier"
 
 urlpatterns = [

@@ -9,7 +9,6 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from studio.accounts import services
-from studio.accounts.errors import EmailTaken
 from studio.accounts.forms import NewAccountForm
 from studio.accounts.models import User
 from studio.core.errors import StudioError
@@ -26,16 +25,16 @@ class AddUserForm(forms.ModelForm[User]):
         model = User
         fields = ["name", "email"]
 
+    def clean_email(self) -> str:
+        """One address is one account, whatever its case."""
+        return str(self.cleaned_data["email"]).lower()
+
     def clean(self) -> dict[str, Any]:
-        """Refuse a weak password and an address that has an account."""
+        """Refuse the passwords that are refused everywhere."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        form = NewAccountForm(self.data)
-        for field, errors in form.errors.items():
-            if field not in self.errors:
-                self.add_error(field, list(errors))
-        email = str(cleaned.get("email", "")).lower()
-        if User.objects.filter(email=email).exists():
-            self.add_error("email", EmailTaken().message)
+        for error in NewAccountForm(self.data).errors.get("password", []):
+            if not self.has_error("password"):
+                self.add_error("password", error)
         return cleaned
 
 
@@ -69,7 +68,7 @@ class UserAdmin(admin.ModelAdmin[User]):
         """Show what explains a person's state."""
         return ["email", "is_active", "date_joined", "last_login"] if obj else []
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:  # noqa: ARG002  # Django's
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:  # noqa: ARG002  # Django's
         """Put the fields in the order they are read."""
         if obj is None:
             return ["name", "email", "password"]

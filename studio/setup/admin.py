@@ -39,7 +39,7 @@ class TeamAdmin(admin.ModelAdmin[Team]):
             kwargs["form"] = FoundTeamForm
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Team | None = None) -> list[str]:  # noqa: ARG002  # Django's
+    def get_fields(self, request: HttpRequest, obj: Team | None = None) -> list[Any]:  # noqa: ARG002  # Django's
         """The address is made from the name and stays."""
         return ["name", "slug", "created_at"] if obj else ["name", "owner", "credits"]
 

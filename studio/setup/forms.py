@@ -1,5 +1,7 @@
 """The form of the first run."""
 
+from typing import Any
+
 from django import forms
 from django.conf import settings
 
@@ -21,7 +23,7 @@ class SetupForm(NewAccountForm):
         help_text="Your team spends these on images. More can be added at any time.",
     )
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["credits"].initial = settings.STARTING_CREDITS
 

@@ -40,7 +40,7 @@ def team_required(role: Role) -> Callable[[TeamView[P]], GuardedView]:
 
     def decorate(view: TeamView[P]) -> GuardedView:
         @wraps(view)
-        def guarded(request: Any, *args: P.args, team_slug: str, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: Any, *args: Any, team_slug: str, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             membership = find_membership(user=request.user, team_slug=team_slug)

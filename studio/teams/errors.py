@@ -37,3 +37,14 @@ class InvitationForSomebodyElse(NotAllowed):
     """The invitation is bound to another address."""
 
     code = "invitation_for_somebody_else"
+
+
+class TooManyTries(StudioError):
+    """Somebody sends the form of an invitation again and again."""
+
+    code = "too_many_tries"
+    http_status = 429
+    title = "Too many tries"
+
+    def __init__(self) -> None:
+        super().__init__("Wait a minute, then try again.")

@@ -4,7 +4,7 @@ Changes to a team's people lock the team's row first, then read the rights of wh
 counts. The database itself keeps the last owner.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -259,6 +259,6 @@ def _revoke_invitations_of(team: Team, user: User) -> None:
     Invitation.objects.open().for_team(team).filter(created_by=user).update(revoked_at=Now())
 
 
-def _tell(action: Action, team: Team, actor: User, subject: str, data: dict[str, object]) -> None:
+def _tell(action: Action, team: Team, actor: User, subject: str, data: Mapping[str, object]) -> None:
     record(action=action, team_id=team.pk, actor_id=actor.pk, subject=subject, data=data)
     notify(team_id=team.pk, event="members")

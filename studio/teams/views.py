@@ -19,9 +19,16 @@ from studio.accounts.forms import NewAccountForm
 from studio.accounts.models import User
 from studio.accounts.views import SignedInRequest
 from studio.core.errors import StudioError
+from studio.core.http import HtmxRequest
 from studio.teams import links, services
 from studio.teams.access import TeamRequest, find_membership, team_required
-from studio.teams.errors import AlreadyMember, InvitationEnded, InvitationForSomebodyElse, InvitationUnknown
+from studio.teams.errors import (
+    AlreadyMember,
+    InvitationEnded,
+    InvitationForSomebodyElse,
+    InvitationUnknown,
+    TooManyTries,
+)
 from studio.teams.forms import InviteForm, RoleForm
 from studio.teams.models import Invitation, Membership, Role
 from studio.teams.queries import find_last_used, open_invitations_of, people_for
@@ -117,24 +124,24 @@ def leave(request: TeamRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(_PAGE)
-def accept(request: SignedInRequest, token: str) -> HttpResponse:
+def accept(request: HtmxRequest, token: str) -> HttpResponse:
     """Let whoever holds an invitation join, with an account they have or with a new one."""
     try:
         invitation = services.get_open_invitation(token)
         if request.user.is_authenticated:
-            return _accept_signed_in(request, invitation, token)
+            return _accept_signed_in(request, request.user, invitation, token)
         return _accept_signed_out(request, invitation, token)
     except (InvitationUnknown, InvitationEnded) as error:
         return render(request, "teams/invitation_ended.html", status=error.http_status)
 
 
-def _accept_signed_in(request: SignedInRequest, invitation: Invitation, token: str) -> HttpResponse:
+def _accept_signed_in(request: HtmxRequest, user: User, invitation: Invitation, token: str) -> HttpResponse:
     state, status = "join", 200
     try:
         if request.method == "POST":
-            services.accept_invitation(token=token, user=request.user)
+            services.accept_invitation(token=token, user=user)
             return _welcome(request, invitation)
-        services.check_may_accept(invitation=invitation, user=request.user)
+        services.check_may_accept(invitation=invitation, user=user)
     except InvitationForSomebodyElse as error:
         state, status = "somebody_else", error.http_status
     except AlreadyMember:
@@ -142,11 +149,11 @@ def _accept_signed_in(request: SignedInRequest, invitation: Invitation, token: s
     return render(request, "teams/accept.html", {"invitation": invitation, "state": state}, status=status)
 
 
-def _accept_signed_out(request: SignedInRequest, invitation: Invitation, token: str) -> HttpResponse:
+def _accept_signed_out(request: HtmxRequest, invitation: Invitation, token: str) -> HttpResponse:
     form = NewAccountForm(request.POST if request.method == "POST" else None, fixed_email=invitation.email)
     if request.method == "POST":
         if not ratelimit.consume(request, action="signup"):
-            return ratelimit.respond_429(request)
+            raise TooManyTries
         if form.is_valid():
             try:
                 user = services.join_with_new_account(token=token, **form.cleaned_data)

@@ -94,7 +94,9 @@ def test_door_costs_one_query(
     request = rf.get("/")
     request.user = member
     with django_assert_num_queries(1):
-        assert view(request, team_slug="halden-co").content == b"Halden & Co 20"
+        response = view(request, team_slug="halden-co")
+    assert isinstance(response, HttpResponse)
+    assert response.content == b"Halden & Co 20"
 
 
 def test_home_leads_to_the_team_used_last(team: Team, member: User, client_of: ClientOf) -> None:
