@@ -66,6 +66,10 @@ class Hub:
         self._listening = False
         self._doubt = asyncio.Event()
 
+    def __len__(self) -> int:
+        """Return how many streams are open."""
+        return len(self._clients)
+
     def start(self) -> None:
         """Take streams again, after a stop or on another event loop."""
         self._loop = asyncio.get_running_loop()
