@@ -1,5 +1,6 @@
 """The web process: uvicorn, one process, with streams that end when it is asked to stop."""
 
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +29,8 @@ def listen(host: str, port: int) -> socket.socket:
     It does not listen yet, so nobody waits on it for an application that may never come.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends small answers at once; without it each may wait 40 ms for the browser.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
@@ -57,4 +59,8 @@ def serve(
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws="none",
     )
-    WebServer(config, on_stop).run(sockets=[bound])
+    server = WebServer(config, on_stop)
+    # uvicorn raises the signal it has obeyed once more at its end, which would make a clean end look like a kill.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, server.handle_exit)
+    server.run(sockets=[bound])
