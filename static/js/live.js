@@ -31,6 +31,23 @@ const retry = () => {
   timer = setTimeout(open, pause / 2 + (Math.random() * pause) / 2);
 };
 
+// News that comes while the last fetch is under way must not be lost with the element which that fetch replaces.
+const later = new Set();
+
+const tellGeneration = (id) => {
+  const name = `generation-${id}`;
+  const shown = document.getElementById(name);
+  if (!shown) tell("generation-unknown", { id });
+  else if (!shown.classList.contains("htmx-request")) tell(name);
+  else if (!later.has(id)) {
+    later.add(id);
+    setTimeout(() => {
+      later.delete(id);
+      tellGeneration(id);
+    }, 100);
+  }
+};
+
 function open() {
   if (source || document.hidden) return;
   source = new EventSource(address);
@@ -50,11 +67,7 @@ function open() {
     document.body.dataset.liveState = "away";
     retry();
   });
-  source.addEventListener("generation", (event) => {
-    const name = `generation-${event.data}`;
-    if (document.getElementById(name)) tell(name);
-    else tell("generation-unknown", { id: event.data });
-  });
+  source.addEventListener("generation", (event) => tellGeneration(event.data));
   source.addEventListener("credits", () => tell("credits-changed"));
   source.addEventListener("members", () => tell("members-changed"));
 }
