@@ -49,7 +49,7 @@ def home(request: SignedInRequest) -> HttpResponse:
 @require_safe
 def members(request: TeamRequest) -> HttpResponse:
     """List the team's people; those who may change them also see the open invitations."""
-    token = links.find_token(request)
+    token = None if request.htmx else links.find_token(request)
     link = request.build_absolute_uri(reverse("teams:accept", kwargs={"token": token})) if token else ""
     response = _members_page(request, new_link=link)
     if token:
