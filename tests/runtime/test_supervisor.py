@@ -1,5 +1,6 @@
 """The one foreground command, with real processes."""
 
+import contextlib
 import http.client
 import os
 import platform
@@ -8,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import pytest
@@ -179,19 +180,26 @@ def test_single_process_without_its_database_says_so(home: Path, role: str) -> N
     assert ended.stderr == (f"The database of {home} does not run. Use `python -m studio run`, or set DATABASE_URL.\n")
 
 
-def test_single_processes_work_beside_each_other(shared: Atelier) -> None:
-    port = free_port()
-    environment = clean_environment(shared.home, PORT=str(port))
-    web, worker = (
-        subprocess.Popen([sys.executable, "-m", "studio", role], cwd=ROOT, env=environment, start_new_session=True)
-        for role in ("web", "worker")
-    )
-    try:
-        wait_until(lambda: run_to_end("health", environment).returncode == 0, "the second web process")
-    finally:
-        for process in (web, worker):
+@contextlib.contextmanager
+def single_process(role: str, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "studio", role]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
             process.terminate()
-    assert (web.wait(60), worker.wait(60)) == (0, 0)
+
+
+def test_single_processes_work_beside_each_other(shared: Atelier) -> None:
+    environment = clean_environment(shared.home, PORT=str(free_port()))
+    with single_process("web", environment) as web, single_process("worker", environment) as worker:
+
+        def answers_too() -> bool:
+            assert (web.poll(), worker.poll()) == (None, None)
+            return run_to_end("health", environment).returncode == 0
+
+        wait_until(answers_too, "the second web process")
+    assert (web.returncode, worker.returncode) == (0, 0)
 
 
 @pytest.mark.parametrize(
