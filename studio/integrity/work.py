@@ -103,17 +103,6 @@ GENERATIONS: Final = (
         """,
     ),
     Invariant(
-        "generations.outputs_are_what_was_settled",
-        """
-        SELECT 'generation ' || g.id FROM generations_generation g
-        JOIN ledger_hold h ON h.id = g.hold_id
-        LEFT JOIN (
-            SELECT generation_id, sum(credits) AS total FROM generations_output GROUP BY generation_id
-        ) o ON o.generation_id = g.id
-        WHERE h.state <> 'open' AND h.settled_amount <> coalesce(o.total, 0)
-        """,
-    ),
-    Invariant(
         "generations.attempts_are_numbered_once",
         """
         SELECT 'generation ' || generation_id || ' attempt ' || number FROM generations_attempt

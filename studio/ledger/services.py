@@ -84,6 +84,7 @@ def open_account(*, team: Team) -> CreditAccount:
     return account
 
 
+@transaction.atomic
 def top_up(*, team: Team, amount: int, actor: User, reference: str, note: str, key: str) -> Entry:
     """Add credits that the team has bought. Raises KeyReused when `key` was used for something else."""
     entry, is_new = _credit(
@@ -100,6 +101,7 @@ def top_up(*, team: Team, amount: int, actor: User, reference: str, note: str, k
     return entry
 
 
+@transaction.atomic
 def grant(*, team: Team, amount: int, reason: str, actor: User | None, key: str) -> Entry:
     """Add credits that the operator gives; without an actor it was the installation itself. Raises KeyReused."""
     entry, is_new = _credit(
@@ -189,7 +191,6 @@ def refund(*, hold_id: UUID, amount: int, actor: User | None, reason: str, key: 
     return entry
 
 
-@transaction.atomic
 def _credit(
     *,
     team_id: int,
@@ -201,7 +202,10 @@ def _credit(
     reference: str = "",
     hold_id: UUID | None = None,
 ) -> tuple[Entry, bool]:
-    """Add an entry, or find the one that the same request made before; the flag says whether it is new."""
+    """Add an entry, or find the one that the same request made before; the flag says whether it is new.
+
+    Call it inside the transaction that also records it.
+    """
     _check(amount)
     _lock(team_id)
     known = _find_entry(team_id, key)

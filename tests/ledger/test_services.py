@@ -253,3 +253,16 @@ def test_settle_is_one_statement(funded: Team, django_assert_num_queries: Any) -
 def test_reserve_is_one_statement(funded: Team, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         hold(funded, 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_top_up_without_its_audit_line_is_not_written(team: Team, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_facts: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("studio.ledger.services.record", fail)
+    with pytest.raises(RuntimeError):
+        top_up(team=team, amount=10, actor=owner, reference="", note="", key="k")
+    with pytest.raises(RuntimeError):
+        grant(team=team, amount=10, reason="", actor=owner, key="k")
+    assert (balance(team), lines(team)) == (Balance(0, 0), [])
