@@ -3,6 +3,7 @@
 import math
 import re
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,8 +43,7 @@ SECRET_KEY = env.text("SECRET_KEY", default="") or read_or_create_key(KEYS / "se
 ENCRYPTION_KEYS = env.words("ENCRYPTION_KEYS") or [
     read_or_create_key(KEYS / "encryption_key", lambda: Fernet.generate_key().decode())
 ]
-for _key in ENCRYPTION_KEYS:
-    env.check("ENCRYPTION_KEYS", lambda key=_key: Fernet(key), "a comma-separated list of Fernet keys")
+env.check("ENCRYPTION_KEYS", lambda: [Fernet(key) for key in ENCRYPTION_KEYS], "a comma-separated list of Fernet keys")
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -130,7 +130,7 @@ TEMPLATES = [
 # Database: one PostgreSQL holds everything, the broker's queues included.
 DATABASE_URL = env.text("DATABASE_URL", default="")
 _database = (
-    env.check("DATABASE_URL", lambda: environ.Env.db_url_config(DATABASE_URL), "a PostgreSQL address")
+    env.check("DATABASE_URL", partial(environ.Env.db_url_config, DATABASE_URL), "a PostgreSQL address")
     if DATABASE_URL
     else EmbeddedPostgres(HOME).database_parameters()
 )
