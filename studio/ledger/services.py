@@ -37,6 +37,8 @@ WITH account AS (
 SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM hold)
 """
 
+_GIVE_BACK = "UPDATE ledger_creditaccount SET held = held - %(amount)s WHERE team_id = %(team_id)s RETURNING team_id"
+
 _SETTLE = """
 WITH ended AS (
     UPDATE ledger_hold SET state = 'settled', settled_amount = %(amount)s, ended_at = clock_timestamp()
@@ -125,14 +127,15 @@ def reserve(*, team_id: int, hold_id: UUID, amount: int, actor_id: int | None, n
     """
     _check(amount)
     params = {"team_id": team_id, "hold_id": hold_id, "amount": amount, "actor_id": actor_id, "note": _cut(note)}
-    locked, inserted = _row(_RESERVE, params) or (0, 0)
+    with transaction.atomic(savepoint=False):
+        locked, inserted = _row(_RESERVE, params) or (0, 0)
+        if locked and not inserted:
+            # Somebody made the same hold while this statement waited for the account: take back what it added.
+            _row(_GIVE_BACK, params)
     if inserted:
         notify(team_id=team_id, event="credits")
-        return
-    if locked:
-        # Somebody made the same hold while this statement waited for the account: take back what it added.
-        _row("UPDATE ledger_creditaccount SET held = held - %(amount)s WHERE team_id = %(team_id)s RETURNING 1", params)
-    _recognise_hold(team_id=team_id, hold_id=hold_id, amount=amount)
+    else:
+        _recognise_hold(team_id=team_id, hold_id=hold_id, amount=amount)
 
 
 def settle(*, hold_id: UUID, amount: int, actor_id: int | None, note: str) -> bool:
