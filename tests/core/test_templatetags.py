@@ -141,6 +141,8 @@ class Sample(forms.Form):
     role = forms.ChoiceField(choices=[("1", "One")])
     agreed = forms.BooleanField()
     shape = forms.ChoiceField(choices=[("1", "One")], widget=forms.RadioSelect)
+    email = forms.EmailField(widget=forms.EmailInput(attrs={"placeholder": "Email address"}))
+    address = forms.EmailField(widget=forms.EmailInput(attrs={"placeholder": "nils@halden.example"}))
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,11 @@ def test_control_looks_like_its_widget(name, kind, classes):
     html = studio.control(field, "large")
     assert studio.kind(field) == kind
     assert classes in html if classes else "class=" not in html
+
+
+@pytest.mark.parametrize(("name", "placeholder"), [("email", ""), ("address", "nils@halden.example")])
+def test_control_drops_a_placeholder_that_repeats_the_label(name, placeholder):
+    assert f'placeholder="{placeholder}"' in studio.control(Sample()[name])
 
 
 @pytest.mark.parametrize(

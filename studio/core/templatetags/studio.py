@@ -158,13 +158,19 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 @register.filter
 def control(field: BoundField, classes: str = "") -> SafeString:
-    """A form field's widget in the look that fits it: text, choice, long text; ticks and radios stay as they are."""
+    """A form field's widget in the look that fits it: text, choice, long text; ticks and radios stay as they are.
+
+    A placeholder that only says the label again, as allauth's do, is left out.
+    """
     widget = field.field.widget
     if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
         return field.as_widget()
     looks = {forms.Textarea: "textarea", forms.Select: "select"}
     look = next((look for widget_type, look in looks.items() if isinstance(widget, widget_type)), "input")
-    return field.as_widget(attrs={"class": " ".join([look, *widget.attrs.get("class", "").split(), *classes.split()])})
+    attrs = {"class": " ".join([look, *widget.attrs.get("class", "").split(), *classes.split()])}
+    if str(widget.attrs.get("placeholder", "")).casefold().startswith(str(field.label).casefold()):
+        attrs["placeholder"] = ""
+    return field.as_widget(attrs=attrs)
 
 
 @register.filter
