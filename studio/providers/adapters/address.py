@@ -68,6 +68,8 @@ def check_url(url: str, private_hosts: Iterable[str]) -> httpx.URL:
         raise AddressRefused("The address is not a URL.") from error
     if not parsed.host or parsed.scheme not in {"http", "https"}:
         raise AddressRefused("The address must begin with https://.")
+    if parsed.port is not None and not 1 <= parsed.port <= 65_535:
+        raise AddressRefused("The address has no such port.")
     if parsed.userinfo:
         raise AddressRefused("The address must not carry a name or password.")
     if is_listed(parsed.host, _port(parsed), private_hosts):

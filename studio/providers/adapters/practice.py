@@ -30,11 +30,12 @@ _CAPTION_LETTERS = 240
 
 @dataclass(frozen=True)
 class Practice:
-    """One picture to draw; `slot` makes the pictures of one call differ, `take` those of two calls."""
+    """One picture to draw; `slot` of `count` makes the pictures of one call differ, `take` those of two calls."""
 
     prompt: str
     slot: int
     take: str
+    count: int = 1
     width: int = 1024
     height: int = 1024
     quality: str = "auto"
@@ -114,7 +115,10 @@ def _grained(image: Image.Image, practice: Practice) -> Image.Image:
 def _caption(image: Image.Image, practice: Practice) -> None:
     edge = min(practice.width, practice.height)
     margin, small, large = round(edge * 0.04), max(11, round(edge * 0.022)), max(13, round(edge * 0.032))
-    _label(image, [MARK, f"{practice.quality} · {practice.width}x{practice.height}"], small, margin, top=True)
+    facts = [practice.quality, f"{practice.width}x{practice.height}"]
+    if practice.count > 1:
+        facts.insert(0, f"{practice.slot + 1} of {practice.count}")
+    _label(image, [MARK, " · ".join(facts)], small, margin, top=True)
     prompt = " ".join(storable_text(practice.prompt, 2000).split())
     shown = prompt if len(prompt) <= _CAPTION_LETTERS else prompt[:_CAPTION_LETTERS].rstrip() + "…"
     font = ImageFont.load_default(large)

@@ -160,12 +160,13 @@ def _pixels(size: str) -> tuple[int, int] | None:
 
 
 def _orders(body: dict[str, Any], size: tuple[int, int]) -> list[Practice]:
-    take = secrets.token_hex(4)
+    take, count = secrets.token_hex(4), body.get("n", 1)
     return [
         Practice(
             prompt=body["prompt"],
             slot=slot,
             take=take,
+            count=count,
             width=size[0],
             height=size[1],
             quality=body.get("quality", "auto"),
@@ -173,7 +174,7 @@ def _orders(body: dict[str, Any], size: tuple[int, int]) -> list[Practice]:
             format=body.get("output_format", "png"),
             compression=body.get("output_compression"),
         )
-        for slot in range(body.get("n", 1))
+        for slot in range(count)
     ]
 
 
