@@ -62,7 +62,7 @@ ALLOWED_HOSTS = [str(_base.hostname)] + (sorted(LOCAL_HOSTS | {"[::1]"}) if HOST
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 for _proxy in TRUSTED_PROXIES:
-    env.check("TRUSTED_PROXIES", lambda proxy=_proxy: ip_network(proxy), "a list of addresses or networks, with commas")
+    env.check("TRUSTED_PROXIES", partial(ip_network, _proxy), "a list of addresses or networks, with commas")
 _secure = _base.scheme == "https"
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -273,7 +273,7 @@ if CELERY_BROKER_URL.startswith("pgmq"):
     CELERY_BROKER_TRANSPORT_OPTIONS = pgmq_options(database=DATABASES["default"], visibility_timeout=_visibility)
 CELERY_TASK_DEFAULT_QUEUE = "generations"
 CELERY_TASK_ROUTES = {
-    "studio.generations.tasks.sweep": {"queue": "upkeep"},
+    "studio.generations.tasks.sweep*": {"queue": "upkeep"},
     "studio.library.tasks.*": {"queue": "upkeep"},
 }
 CELERY_TASK_ACKS_LATE = True
@@ -291,6 +291,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"expires": max(SWEEP_SECONDS, 1)},
     },
+    "spool": {"task": "studio.generations.tasks.sweep_spool", "schedule": 600, "options": {"expires": 600}},
     "previews": {"task": "studio.library.tasks.make_previews", "schedule": 3, "options": {"expires": 3}},
     "orphans": {"task": "studio.library.tasks.sweep_orphans", "schedule": 300, "options": {"expires": 300}},
 }

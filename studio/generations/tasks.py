@@ -37,6 +37,12 @@ def sweep() -> None:
         _send(resume, generation_id, expires=SWEEP_BELL_SECONDS)
 
 
+@shared_task(name="studio.generations.tasks.sweep_spool")
+def sweep_spool() -> None:
+    """Remove answers that nobody will read any more."""
+    upkeep.sweep_spool()
+
+
 def ring(connection_id: int, *, expires: float | None = None) -> None:
     """Tell the workers that this connection has work; a broker that is away is no loss, the sweep rings again."""
     _send(fulfil, connection_id, expires=expires)

@@ -1,9 +1,13 @@
 """Housekeeping: find what nobody works on, end what is past its deadline. Never waits behind a generation."""
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
@@ -16,6 +20,7 @@ from studio.providers.models import Connection
 FRESH = timedelta(seconds=3)
 MOST_BELLS = 256
 MOST_ENDED = 500
+SPOOL_AGE = 24 * 3600
 
 EXPIRED = "It waited too long for the provider and was taken off the queue."
 
@@ -56,6 +61,21 @@ def _end_one(pk: int) -> bool:
             state=OutputState.FAILED, reason="expired", message=EXPIRED, ended_at=Now()
         )
         return end_if_done(generation)
+
+
+def sweep_spool() -> int:
+    """Remove answers left over by a crash between delivery and clean-up. Returns how many.
+
+    An answer that may still be needed is never this old: its generation would have been taken over long before.
+    """
+    oldest = time.time() - max(SPOOL_AGE, 2 * settings.GENERATION_DEADLINE)
+    removed = 0
+    for path in Path(settings.SPOOL_ROOT).glob("*/*"):
+        with suppress(FileNotFoundError):  # another scheduler was faster
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _waiting() -> dict[int, int]:

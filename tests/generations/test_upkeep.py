@@ -1,0 +1,94 @@
+"""Housekeeping: what the sweep finds, ends and removes."""
+
+import os
+import time
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from studio.accounts.models import User
+from studio.generations import upkeep
+from studio.generations.claiming import claim_next
+from studio.generations.models import Generation, GenerationState, OutputState
+from studio.generations.spool import spool_path
+from studio.ledger.queries import balance
+from studio.providers.models import Connection
+from studio.teams.models import Team
+from tests.generations.making import submit
+
+pytestmark = pytest.mark.usefixtures("rehearsal", "credits")
+
+
+def age(generation: Generation, **seconds: float) -> None:
+    changes = {field: Now() - timedelta(seconds=value) for field, value in seconds.items()}
+    Generation.objects.filter(pk=generation.pk).update(**changes)
+
+
+def test_sweep_rings_for_what_nobody_picked_up(team: Team, member: User, rehearsal: Connection) -> None:
+    fresh, lost = submit(team, member), submit(team, member)
+    age(lost, created_at=10)
+
+    assert upkeep.sweep() == upkeep.Found(waiting={rehearsal.pk: 1}, abandoned=[])
+    fresh.refresh_from_db()
+    assert fresh.state == GenerationState.QUEUED
+
+
+def test_sweep_rings_no_more_often_than_the_connection_takes(team: Team, member: User, rehearsal: Connection) -> None:
+    Connection.objects.update(max_in_flight=2)
+    for _ in range(5):
+        age(submit(team, member), created_at=10)
+
+    assert upkeep.sweep().waiting == {rehearsal.pk: 2}
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"resume_at": Now() + timedelta(minutes=1)}])
+def test_sweep_leaves_a_paused_connection_alone(team: Team, member: User, change: dict[str, object]) -> None:
+    age(submit(team, member), created_at=10)
+    Connection.objects.update(**change)
+
+    assert upkeep.sweep().waiting == {}
+
+
+def test_sweep_rings_for_a_retry_only_when_its_time_has_come(team: Team, member: User, rehearsal: Connection) -> None:
+    generation = submit(team, member)
+    age(generation, created_at=10, next_try_at=-60)
+    assert upkeep.sweep().waiting == {}
+
+    age(generation, next_try_at=1)
+    assert upkeep.sweep().waiting == {rehearsal.pk: 1}
+
+
+def test_sweep_finds_a_generation_whose_worker_died(team: Team, member: User, rehearsal: Connection) -> None:
+    generation = submit(team, member)
+    claim_next(connection_id=rehearsal.pk, worker="dead")
+    assert upkeep.sweep().abandoned == []
+
+    age(generation, lease_expires_at=1)
+    assert upkeep.sweep().abandoned == [generation.pk]
+
+
+def test_sweep_ends_what_is_past_its_deadline(team: Team, member: User) -> None:
+    generation = submit(team, member)
+    age(generation, deadline_at=1)
+
+    assert upkeep.sweep().waiting == {}
+
+    generation.refresh_from_db()
+    assert (generation.state, generation.reason) == (GenerationState.FAILED, "expired")
+    assert set(generation.outputs.values_list("state", "message")) == {(OutputState.FAILED, upkeep.EXPIRED)}
+    assert balance(team).available == 100
+
+
+def test_sweep_spool_removes_only_what_is_old() -> None:
+    old, new = spool_path(uuid.uuid4()), spool_path(uuid.uuid4())
+    for path in (old, new):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (two_days_ago, two_days_ago))
+
+    assert upkeep.sweep_spool() == 1
+    assert (old.exists(), new.exists()) == (False, True)
+    new.unlink()
