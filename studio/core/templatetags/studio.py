@@ -167,7 +167,7 @@ def control(field: BoundField, classes: str = "") -> SafeString:
         return field.as_widget()
     looks = {forms.Textarea: "textarea", forms.Select: "select"}
     look = next((look for widget_type, look in looks.items() if isinstance(widget, widget_type)), "input")
-    attrs = {"class": " ".join([look, *widget.attrs.get("class", "").split(), *classes.split()])}
+    attrs: dict[str, str | bool] = {"class": " ".join([look, *widget.attrs.get("class", "").split(), *classes.split()])}
     if str(widget.attrs.get("placeholder", "")).casefold().startswith(str(field.label).casefold()):
         attrs["placeholder"] = ""
     return field.as_widget(attrs=attrs)
