@@ -19,7 +19,7 @@ from studio.core.pagination import page_of, read_before
 from studio.generations.cards import cards_of
 from studio.generations.composer import Composer
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
-from studio.generations.forms import GenerationForm
+from studio.generations.forms import PRICED_FIELDS, GenerationForm
 from studio.generations.models import Generation
 from studio.generations.queries import feed, typical_seconds
 from studio.generations.services import cancel_generation, retry_rest, start_generation
@@ -76,12 +76,18 @@ def create(request: TeamRequest) -> HttpResponse:
 @team_required(Role.MEMBER)
 @require_POST
 def quote(request: TeamRequest) -> HttpResponse:
-    """Price the form as it stands; with `part=options` also show what its model offers."""
+    """Price the form as it stands; `?part=` asks for what the model offers, or for what the format needs, instead."""
     composer = _composer(request, request.POST.dict())
     if not request.htmx:
         return _page(request, composer)
-    part = "options" if request.GET.get("part") == "options" else "quote"
-    return render(request, f"generations/studio.html#{part}", {"composer": composer, "swap_quote": part == "options"})
+    part = request.GET.get("part", "")
+    if part in {"options", "compression"}:
+        context = {"composer": composer, "swap_options": part == "options"}
+        return render(request, f"generations/studio.html#{part}", context)
+    if any(name not in request.POST for name in PRICED_FIELDS):
+        # The options were being exchanged when this was sent; their answer brings the price along.
+        return HttpResponse(status=204)
+    return render(request, "generations/studio.html#quote", {"composer": composer})
 
 
 @team_required(Role.VIEWER)
@@ -120,14 +126,14 @@ def history(request: TeamRequest) -> HttpResponse:
     """Every prompt of the team, newest first."""
     before = read_before(request.GET.get("before"))
     page = page_of(feed(request.team), before=before, size=HISTORY_PAGE)
+    first = reverse("generations:history", args=[request.team.slug])
     context = {
         "cards": cards_of(page.items),
-        "next_url": _history_url(request, page.next_before),
-        "first_url": _history_url(request, None) if before else None,
+        "next_url": f"{first}?before={page.next_before}" if page.next_before else None,
+        "first_url": first if before else None,
         "may_generate": request.membership.may(Role.MEMBER),
     }
-    part = "#rows" if request.htmx and before else ""
-    return render(request, f"generations/history.html{part}", context)
+    return render(request, "generations/history.html", context)
 
 
 def _page(request: TeamRequest, composer: Composer | None, *, status: int = 200) -> HttpResponse:
@@ -267,8 +273,3 @@ def _studio_url(request: TeamRequest) -> str:
 
 def _back_to(request: TeamRequest, pk: int) -> HttpResponse:
     return HttpResponseRedirect(f"{_studio_url(request)}#generation-{pk}", status=303)
-
-
-def _history_url(request: TeamRequest, before: int | None) -> str | None:
-    url = reverse("generations:history", args=[request.team.slug])
-    return f"{url}?before={before}" if before else url
