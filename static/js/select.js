@@ -39,7 +39,12 @@ const takeRange = (from, to) => {
 
 const onClick = (event) => {
   const pick = event.target.closest(".pick");
-  if (pick) {
+  // While selecting, a pointer on a picture ticks it; Enter, and a click with Ctrl, still open it.
+  const picture = isSelecting && event.detail > 0 && !event.ctrlKey && !event.metaKey && event.target.closest(".tile > a");
+  if (picture) {
+    event.preventDefault();
+    picture.parentElement.querySelector(".pick").click();
+  } else if (pick) {
     if (event.shiftKey && last) takeRange(last, pick);
     last = pick;
     update();

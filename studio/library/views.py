@@ -77,14 +77,19 @@ def file(request: TeamRequest, pk: int, variant: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def download(request: TeamRequest) -> HttpResponse:
     """Send a ZIP of the selected originals (POST) or of all (GET)."""
-    assets = _selection(request) if request.method == "POST" else Asset.objects.for_team(request.team)
+    what, assets = "library", Asset.objects.for_team(request.team)
+    if request.method == "POST":
+        what, assets = "selection", _selection(request)
     body = archive_of(assets)
     if not len(body):
         raise NotFound("The library is empty, so there is nothing to download yet.")
-    scope = f"{len(body)}-images" if request.method == "POST" else "library"
-    filename = f"{request.team.slug}-{scope}-{timezone.localdate():%Y-%m-%d}.zip"
     return stream_response(
-        request, body, filename=filename, content_type=archive.CONTENT_TYPE, etag=body.etag, max_age=0
+        request,
+        body,
+        filename=f"{request.team.slug}-{what}-{timezone.localdate():%Y-%m-%d}.zip",
+        content_type=archive.CONTENT_TYPE,
+        etag=body.etag,
+        max_age=0,
     )
 
 

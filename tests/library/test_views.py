@@ -276,7 +276,7 @@ def test_selection_is_downloaded_as_a_zip(team: Team, viewer: User, client_of: C
     assert reply.headers["content-length"] == str(len(reply.body))
     assert reply.headers["content-type"] == "application/zip"
     today = f"{timezone.localdate():%Y-%m-%d}"
-    assert reply.headers["content-disposition"] == f'attachment; filename="halden-co-2-images-{today}.zip"'
+    assert reply.headers["content-disposition"] == f'attachment; filename="halden-co-selection-{today}.zip"'
     with zipfile.ZipFile(BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == [assets[0].download_name, assets[2].download_name]
