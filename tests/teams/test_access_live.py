@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -71,7 +72,7 @@ def test_check_finds_every_lost_right_and_only_those(team: Team, owner: User) ->
     )
     Membership.objects.filter(user_id=removed.user_id).delete()
     User.objects.filter(pk=inactive.user_id).update(is_active=False)
-    User.objects.filter(pk=renewed.user_id).update(password="another")
+    User.objects.filter(pk=renewed.user_id).update(password=make_password("another"))
     Session.objects.filter(pk=expired.session_key).update(expire_date=timezone.now() - timedelta(seconds=1))
     Session.objects.filter(pk=signed_out.session_key).delete()
     assert still_granted([kept, removed, inactive, renewed, expired, signed_out]) == {kept}

@@ -332,3 +332,12 @@ def test_sign_in_by_invitation_link_comes_back_to_it(team: Team, owner: User, cl
         f"/auth/login/?next=/invite/{token}/", {"login": "NILS@halden.example", "password": PASSWORD}
     )
     assert response["Location"] == f"/invite/{token}/"
+
+
+def test_own_role_is_saved_by_a_button_and_others_at_once(
+    team: Team, admin: User, member: User, client_of: ClientOf
+) -> None:
+    text = text_of(client_of(admin).get(MEMBERS))
+    assert f'hx-post="{path_of(member, "role")}"' in text
+    assert f'hx-post="{path_of(admin, "role")}"' not in text
+    assert f'action="{path_of(admin, "role")}"' in text
