@@ -5,9 +5,14 @@ from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
+_DJANGO_ONLY = {"assume_role", "isolation_level", "pool", "server_side_binding"}
+
 
 def pgmq_options(*, database: Mapping[str, Any], visibility_timeout: int) -> dict[str, object]:
-    """Return transport options for the queue in `database`, a Django connection dictionary."""
+    """Return transport options for the queue in `database`, a Django connection dictionary.
+
+    What stood in the query of DATABASE_URL, such as a socket's folder or `sslmode`, counts here too.
+    """
     parts = {
         "host": database.get("HOST"),
         "port": database.get("PORT"),
@@ -16,6 +21,7 @@ def pgmq_options(*, database: Mapping[str, Any], visibility_timeout: int) -> dic
         "password": database.get("PASSWORD"),
     }
     given = {name: value for name, value in parts.items() if value}
+    given |= {name: value for name, value in database["OPTIONS"].items() if name not in _DJANGO_ONLY}
     return {
         "conn_string": make_conninfo(**given),
         "init_extension": False,  # a migration installs the SQL, without a server extension
