@@ -31,12 +31,16 @@ class Spool:
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._unpacker: zlib._Decompress | None = None
+        self._discarded = False
 
-    def open(self) -> None:
-        """Create the file; done before the request is sent, so that a full disk costs nothing."""
+    def prepare(self) -> None:
+        """Make the empty file; done before the request is sent, so that a full disk costs nothing.
+
+        It is opened only when the answer arrives: hundreds of waiting calls would use up the file descriptors.
+        """
         with self._lock:
             self._part.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("wb")
+            self._part.touch()
 
     def expect(self, encoding: str) -> None:
         """Say how the body is packed; raises Garbled for what we did not offer to read."""
@@ -61,17 +65,18 @@ class Spool:
         with self._lock:
             if self._unpacker and not self._unpacker.eof:
                 raise Garbled("the packed body ends early")
-            if self._file is None:
-                return
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._file = None
-            self._part.replace(self.path)
+            self._append(b"")
+            if self._file:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+                self._file = None
+                self._part.replace(self.path)
 
     def discard(self) -> None:
-        """Leave nothing behind, whatever was reached."""
+        """Leave nothing behind, whatever was reached; later writes do nothing."""
         with self._lock:
+            self._discarded = True
             if self._file:
                 self._file.close()
                 self._file = None
@@ -92,5 +97,7 @@ class Spool:
         self.size += len(data)
         if self.size > self._limit:
             raise TooLarge
+        if self._file is None and not self._discarded:
+            self._file = self._part.open("wb")
         if self._file:
             self._file.write(data)

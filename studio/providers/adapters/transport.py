@@ -206,7 +206,7 @@ class ProviderClient:
         began = time.monotonic()
         spool = Spool(path, self._body_limit)
         try:
-            await self._on_disk(spool.open)
+            await self._on_disk(spool.prepare)
             response = await self._client.send(request, stream=True)
             try:
                 wire.status = response.status_code

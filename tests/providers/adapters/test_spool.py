@@ -12,7 +12,7 @@ TEXT = b"a body worth packing " * 5000
 
 def spooled(path: Path, encoding: str, *chunks: bytes, limit: int = 1_000_000) -> Spool:
     spool = Spool(path, limit)
-    spool.open()
+    spool.prepare()
     try:
         spool.expect(encoding)
         spool.write(chunks)
@@ -42,7 +42,7 @@ def test_body_is_stored_unpacked(tmp_path: Path, encoding: str, packed: bytes) -
 
 def test_nothing_has_its_name_before_it_is_whole(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "answer", 100)
-    spool.open()
+    spool.prepare()
     spool.write([b"half"])
 
     assert [path.name for path in tmp_path.iterdir()] == ["answer.part"]
@@ -77,10 +77,10 @@ def test_limit_counts_unpacked_bytes(tmp_path: Path, encoding: str) -> None:
         spooled(tmp_path / "answer", encoding, body, limit=1000)
 
 
-@pytest.mark.parametrize("reached", ["nothing", "open", "write", "finish"])
+@pytest.mark.parametrize("reached", ["nothing", "prepare", "write", "finish"])
 def test_discard_leaves_nothing(tmp_path: Path, reached: str) -> None:
     spool = Spool(tmp_path / "answer", 100)
-    steps = {"open": spool.open, "write": lambda: spool.write([b"x"]), "finish": spool.finish}
+    steps = {"prepare": spool.prepare, "write": lambda: spool.write([b"x"]), "finish": spool.finish}
     for name, step in steps.items():
         if reached != "nothing":
             step()
@@ -88,5 +88,16 @@ def test_discard_leaves_nothing(tmp_path: Path, reached: str) -> None:
             break
 
     spool.discard()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_after_discard_does_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "answer", 100)
+    spool.prepare()
+    spool.discard()
+
+    spool.write([b"late"])
+    spool.finish()
 
     assert list(tmp_path.iterdir()) == []

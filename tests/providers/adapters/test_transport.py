@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from studio.providers.adapters.base import HttpRequest
@@ -177,6 +178,9 @@ def test_cancelled_call_leaves_no_file(emulator: EmulatorControl, spool: Path) -
             door.send(request, deadline=60, spool=spool, private_hosts=frozenset({emulator.place}), on_sent=on_sent)
         )
         await sent.wait()
+        # A waiting call has its file, but must not keep a descriptor for it.
+        assert [path.name for path in spool.parent.iterdir()] == ["answer.part"]
+        assert not [file for file in psutil.Process().open_files() if file.path.endswith(".part")]
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
