@@ -1,12 +1,14 @@
 """The cast of the tests: a team with one person of each role, and a stranger who has a team of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
 from studio.accounts.models import User
+from studio.integrity.checks import breaches
 from studio.teams.models import Role, Team
 from tests.factories import make_member, make_team, make_user
 
@@ -17,6 +19,20 @@ ClientOf = Callable[[User], Client]
 def _fresh_limits() -> None:
     """Forget who tried to sign in how often."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _audit_stays_clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End every test that used the database with the whole audit, files apart; `breaks_invariants` opts out."""
+    marked = request.node.get_closest_marker
+    uses_database = marked("django_db") or {"db", "transactional_db"} & set(request.fixturenames)
+    if not uses_database or marked("breaks_invariants"):
+        yield
+        return
+    request.getfixturevalue("db")  # set up before this, so that the rows are still there after the test
+    yield
+    if not connection.needs_rollback:
+        assert breaches() == []
 
 
 @pytest.fixture

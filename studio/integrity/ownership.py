@@ -77,7 +77,7 @@ OWNERSHIP: Final = (
     Invariant(
         "secrets.password_and_token_are_hashed",
         """
-        SELECT 'user ' || id FROM accounts_user WHERE password !~ '^(!|[a-z0-9_]+[$])'
+        SELECT 'user ' || id FROM accounts_user WHERE password !~ '^($|!|[a-z0-9_]+[$])'
         UNION ALL
         SELECT 'invitation ' || id FROM teams_invitation WHERE token_hash !~ '^[0-9a-f]{64}$'
         """,
