@@ -7,6 +7,8 @@ from celery import shared_task
 from studio.library import upkeep
 
 _PREVIEWS_AT_ONCE: Final = 20
+# Rung for every two minutes, this comes round to each of the 256 parts within the hour that the audit grants.
+_PARTS_AT_ONCE: Final = 16
 
 
 @shared_task(name="studio.library.tasks.make_previews")
@@ -17,5 +19,6 @@ def make_previews() -> None:
 
 @shared_task(name="studio.library.tasks.sweep_orphans")
 def sweep_orphans() -> None:
-    """Look at the next part of the store for files that belong to nobody."""
-    upkeep.sweep_orphans()
+    """Look at the next parts of the store for files that belong to nobody."""
+    for _ in range(_PARTS_AT_ONCE):
+        upkeep.sweep_orphans()

@@ -77,7 +77,7 @@ def _make_preview(asset: Asset) -> bool:
 def sweep_orphans(bucket: str | None = None) -> Removed:
     """Remove what dead writers left behind: temporary files, and files without a row, both older than a day.
 
-    Looks at one of 256 parts of the store, by default the next one: call it every few minutes.
+    Looks at one of 256 parts of the store, by default the next one.
     """
     removed = Removed()
     root = Path(default_storage.path(""))
@@ -86,7 +86,7 @@ def sweep_orphans(bucket: str | None = None) -> Removed:
         old = [path for path in _files_in(folder) if _is_older(path, before)]
         temporary = [path for path in old if path.suffix == TEMPORARY_SUFFIX]
         removed.temporary += _remove(temporary)
-        removed.orphaned += _remove(_without_row(old))
+        removed.orphaned += _remove(_without_row(root, old))
         if removed.temporary + removed.orphaned >= MOST_REMOVED:
             break
     if removed.temporary or removed.orphaned:
@@ -114,15 +114,16 @@ def _is_older(path: Path, before: float) -> bool:
         return False
 
 
-def _without_row(paths: Collection[Path]) -> list[Path]:
-    """Return those that are named like files of an asset of which there is no row."""
+def _without_row(root: Path, paths: Collection[Path]) -> list[Path]:
+    """Return those that are named like files of an asset, and are files of none."""
     keys = {path: key for path in paths if (key := _key_of(path)) is not None}
     wanted = list(set(keys.values()))
-    known: set[UUID] = set()
+    known: set[str] = set()
     for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        some = wanted[start : start + _KEYS_AT_ONCE]
-        known.update(Asset.objects.filter(file_key__in=some).values_list("file_key", flat=True))
-    return [path for path, key in keys.items() if key not in known]
+        some = Asset.objects.filter(file_key__in=wanted[start : start + _KEYS_AT_ONCE])
+        for asset in some.only("team_id", "file_key", "content_type"):
+            known.update({asset.original_name, asset.thumb_name, asset.preview_name})
+    return [path for path in keys if path.relative_to(root).as_posix() not in known]
 
 
 def _key_of(path: Path) -> UUID | None:
