@@ -31,9 +31,16 @@ def test_prepare_says_whom_it_created_and_then_nothing(db: None, settings: Setti
 
 
 def test_prepare_with_bad_settings_stops_with_one_line(db: None, settings: Settings) -> None:
-    settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD = "maya@halden.example", "12"
-    with pytest.raises(CommandError, match=r"^ATELIER_ADMIN_PASSWORD cannot be used\. "):
+    settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD = "maya", "ein langes Wort"
+    with pytest.raises(CommandError, match=r"^ATELIER_ADMIN_EMAIL must be an e-mail address\.$"):
         output_of("prepare")
+
+
+def test_prepare_with_a_weak_password_warns_on_the_other_stream(db: None, settings: Settings) -> None:
+    settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD = "maya@halden.example", "kurz"
+    err = StringIO()
+    call_command("prepare", stdout=StringIO(), stderr=err)
+    assert err.getvalue().startswith("ATELIER_ADMIN_PASSWORD is weak, change it after signing in. ")
 
 
 def test_create_team_for_an_owner(db: None) -> None:

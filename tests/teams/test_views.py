@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
+from studio.accounts.services import deactivate
 from studio.teams.models import Invitation, Membership, Role, Team
 from tests.conftest import ClientOf
 from tests.factories import PASSWORD, make_invitation, make_member, make_membership, make_team, make_user
@@ -341,3 +342,10 @@ def test_own_role_is_saved_by_a_button_and_others_at_once(
     assert f'hx-post="{path_of(member, "role")}"' in text
     assert f'hx-post="{path_of(admin, "role")}"' not in text
     assert f'action="{path_of(admin, "role")}"' in text
+
+
+def test_deactivated_members_are_marked(
+    team: Team, member: User, operator: User, viewer: User, client_of: ClientOf
+) -> None:
+    deactivate(user=member, operator=operator)
+    assert "Deactivated" in text_of(client_of(viewer).get(MEMBERS))

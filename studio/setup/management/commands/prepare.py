@@ -26,5 +26,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if done.operator_created:
             self.stdout.write(f"Created {done.operator_created} as operator and owner of the first team.")
+        if done.warning:
+            self.stderr.write(f"ATELIER_ADMIN_PASSWORD is weak, change it after signing in. {done.warning}")
         if done.setup_link:
             self.stdout.write(f"Set up Atelier at {done.setup_link}")
