@@ -85,8 +85,9 @@ class Card:
     def next_try_at(self) -> datetime | None:
         """When a generation that waits for its provider is tried again."""
         planned = self.generation.next_try_at
-        waits = self.generation.state == GenerationState.QUEUED and planned is not None
-        return planned if waits and planned > timezone.now() else None
+        if self.generation.state != GenerationState.QUEUED or planned is None or planned <= timezone.now():
+            return None
+        return planned
 
     @property
     def cancelling(self) -> bool:

@@ -219,7 +219,7 @@ class GenerationForm(forms.Form):
                 return None
             return _price(self.offer, self.cleaned_data)
         try:
-            return _price(self.offer, self.initial | {"n": int(self.initial["n"])})
+            return _price(self.offer, {**self.initial, "n": int(self.initial["n"])})
         except (NotOffered, ValueError):
             return None
 

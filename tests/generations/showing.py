@@ -32,7 +32,11 @@ def show(team: Team, author: User, *outputs: OutputState, message: str = "", **c
     running = any(state not in {OutputState.WAITING, OutputState.CANCELLED} for state in outputs)
     if running:
         Generation.objects.filter(pk=generation.pk).update(
-            state=GenerationState.RUNNING, fence=1, started_at=timezone.now()
+            state=GenerationState.RUNNING,
+            fence=1,
+            worker="test",
+            started_at=timezone.now(),
+            lease_expires_at=timezone.now() + timedelta(seconds=30),
         )
     attempt = _attempt(generation, outputs) if running else None
     for output, state in zip(generation.outputs.order_by("slot"), outputs, strict=True):
@@ -68,15 +72,25 @@ def picture(generation: Generation, slot: int) -> Asset:
     )
 
 
+def _call_state(outputs: Sequence[OutputState]) -> AttemptState:
+    if OutputState.RUNNING in outputs or OutputState.WAITING in outputs:
+        return AttemptState.SENT
+    if OutputState.DELIVERED in outputs:
+        return AttemptState.CLOSED
+    return AttemptState.UNKNOWN if OutputState.INTERRUPTED in outputs else AttemptState.FAILED
+
+
 def _attempt(generation: Generation, outputs: Sequence[OutputState]) -> Attempt:
     now = timezone.now()
-    ended = OutputState.RUNNING not in outputs and OutputState.WAITING not in outputs
+    state = _call_state(outputs)
+    ended = state != AttemptState.SENT
     return Attempt.objects.create(
         generation=generation,
         number=1,
         connection=generation.connection,
         images=len(outputs),
-        state=AttemptState.CLOSED if ended else AttemptState.SENT,
+        state=state,
+        possible_cost=state == AttemptState.UNKNOWN,
         fence=1,
         token=uuid.uuid4(),
         sent_at=now - timedelta(seconds=20),
