@@ -111,7 +111,7 @@ def test_health_tells_by_its_status(shared: Atelier) -> None:
     assert (well.returncode, ill.returncode) == (0, 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_request_to_stop_ends_everything(own: Atelier, number: signal.Signals) -> None:
     own.process.send_signal(number)
     assert own.wait_for_end() == 0
