@@ -35,7 +35,9 @@ class TopUpForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     amount = CreditsField(
         label="Credits",
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "2,500"}),
+        widget=forms.TextInput(
+            attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "2,500", "autofocus": True}
+        ),
     )
     reference = forms.CharField(
         max_length=120, required=False, help_text="Invoice or order number.", widget=forms.TextInput
