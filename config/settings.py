@@ -234,7 +234,6 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
-USE_THOUSAND_SEPARATOR = True
 
 # Files
 STATIC_URL = "/static/"
@@ -293,7 +292,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "spool": {"task": "studio.generations.tasks.sweep_spool", "schedule": 600, "options": {"expires": 600}},
     "previews": {"task": "studio.library.tasks.make_previews", "schedule": 3, "options": {"expires": 3}},
-    "orphans": {"task": "studio.library.tasks.sweep_orphans", "schedule": 300, "options": {"expires": 300}},
+    "orphans": {"task": "studio.library.tasks.sweep_orphans", "schedule": 120, "options": {"expires": 120}},
 }
 
 # Credits and the first run
