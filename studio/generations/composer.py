@@ -8,6 +8,7 @@ from typing import Any
 from studio.catalogue.pricing import Quote
 from studio.generations.cards import in_credits
 from studio.generations.forms import GenerationForm, wording
+from studio.ledger.queries import Balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,14 @@ class Composer:
 
     form: GenerationForm
     price: Quote | None
-    available: int
+    account: Balance
     error: str = ""
     key: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def available(self) -> int:
+        """What the team can spend."""
+        return self.account.available
 
     @property
     def kept(self) -> bool:

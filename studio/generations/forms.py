@@ -1,12 +1,12 @@
 """What a person may ask for: one form, whose options are those of the chosen model."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, MaxValueValidator
+from django.core.validators import MaxValueValidator
 
 from studio.catalogue.capabilities import COMPRESSIBLE
 from studio.catalogue.pricing import NotOffered, Quote, quote
@@ -158,8 +158,7 @@ class GenerationForm(forms.Form):
 
     def _offer_only_what_the_model_has(self) -> None:
         title, most = self.offer.model.title, self.offer.capabilities.max_n
-        limit = MaxLengthValidator(self.prompt_limit, "This prompt has %(show_value)s characters of %(limit_value)s.")
-        self.fields["prompt"].validators.append(limit)
+        self.fields["prompt"].validators.append(_at_most(self.prompt_limit))
         # No maxlength: a browser would cut what is pasted without a word.
         self.fields["prompt"].widget.attrs["data-limit"] = self.prompt_limit
         self._choices("model", [(slug, offer.model.title) for slug, offer in self.offers.items()])
@@ -269,6 +268,16 @@ class GenerationForm(forms.Form):
             compression=asked["compression"],
             moderation=asked["moderation"],
         )
+
+
+def _at_most(limit: int) -> Callable[[str], None]:
+    """Return a validator that refuses a longer prompt and says by how much."""
+
+    def check(prompt: str) -> None:
+        if len(prompt) > limit:
+            raise ValidationError(f"{len(prompt):,} characters; a prompt has at most {limit:,}.")
+
+    return check
 
 
 def _price(offer: Offer, settings: Mapping[str, Any]) -> Quote:

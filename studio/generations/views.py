@@ -24,7 +24,7 @@ from studio.generations.models import Generation
 from studio.generations.queries import feed, typical_seconds
 from studio.generations.services import cancel_generation, retry_rest, start_generation
 from studio.ledger.errors import InsufficientCredits
-from studio.ledger.queries import balance
+from studio.ledger.queries import balance, is_low
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
@@ -70,7 +70,7 @@ def create(request: TeamRequest) -> HttpResponse:
         return _kept(request, form, status=422)
     except (PriceChanged, KeyReused, InsufficientCredits) as error:
         return _kept(request, form, status=error.http_status, error=error.message)
-    return _started(request, generation, Composer(form, price, balance(request.team).available))
+    return _started(request, generation, Composer(form, price, balance(request.team)))
 
 
 @team_required(Role.MEMBER)
@@ -105,7 +105,9 @@ def card(request: TeamRequest, pk: int) -> HttpResponse:
 def cancel(request: TeamRequest, pk: int) -> HttpResponse:
     """Stop what has not been sent yet."""
     cancel_generation(generation=_find(request, pk), actor=request.user)
-    return _card(request, _find(request, pk)) if request.htmx else _back_to(request, pk)
+    if request.htmx:
+        return _card(request, _find(request, pk))
+    return HttpResponseRedirect(f"{_studio_url(request)}#generation-{pk}", status=303)
 
 
 @team_required(Role.MEMBER)
@@ -138,7 +140,13 @@ def history(request: TeamRequest) -> HttpResponse:
 
 def _page(request: TeamRequest, composer: Composer | None, *, status: int = 200) -> HttpResponse:
     """The whole studio."""
-    context = _feed(request) | {"composer": composer, "may_manage": request.membership.may(Role.ADMIN)}
+    account = composer.account if composer else balance(request.team)
+    context = _feed(request) | {
+        "composer": composer,
+        "balance": account,
+        "low": is_low(request.team, account.available),
+        "may_manage": request.membership.may(Role.ADMIN),
+    }
     return render(request, "generations/studio.html", context, status=status)
 
 
@@ -191,7 +199,7 @@ def _composer(request: TeamRequest, wanted: dict[str, Any]) -> Composer | None:
     if not offers:
         return None
     form = GenerationForm.prefilled(offers, wanted)
-    return Composer(form, form.price(), balance(request.team).available)
+    return Composer(form, form.price(), balance(request.team))
 
 
 def _wanted(request: TeamRequest) -> dict[str, Any]:
@@ -205,7 +213,7 @@ def _wanted(request: TeamRequest) -> dict[str, Any]:
 
 def _kept(request: TeamRequest, form: GenerationForm, *, status: int, error: str = "") -> HttpResponse:
     """The form as it was sent, with a new key and today's price."""
-    composer = Composer(form, form.price(), balance(request.team).available, error=error)
+    composer = Composer(form, form.price(), balance(request.team), error=error)
     if request.htmx:
         context = {"composer": composer, "swap_quote": True}
         return render(request, "generations/studio.html#composer_form", context, status=status)
@@ -217,7 +225,9 @@ def _started(
 ) -> HttpResponse:
     """The new card on top of the feed, and everything that a submit uses up renewed."""
     if not request.htmx:
-        return _back_to(request, generation.pk)
+        # The composer keeps what was sent, as it does with htmx: the next one is often nearly the same.
+        url = f"{_studio_url(request)}?from={generation.pk}#generation-{generation.pk}"
+        return HttpResponseRedirect(url, status=303)
     context: dict[str, Any] = {
         "composer": composer,
         "renewed": cards_of([renew])[0] if renew else None,
@@ -228,7 +238,7 @@ def _started(
         context["fresh_form"] = Composer(
             GenerationForm.prefilled(list(composer.form.offers.values()), request.POST.dict()),
             composer.price,
-            composer.available,
+            composer.account,
         )
     response = _prepended(request, feed(request.team).filter(pk=generation.pk), context)
     return trigger_client_event(response, "credits-changed")
@@ -269,7 +279,3 @@ def _day(request: HttpRequest) -> date | None:
 
 def _studio_url(request: TeamRequest) -> str:
     return reverse("generations:studio", args=[request.team.slug])
-
-
-def _back_to(request: TeamRequest, pk: int) -> HttpResponse:
-    return HttpResponseRedirect(f"{_studio_url(request)}#generation-{pk}", status=303)

@@ -8,6 +8,7 @@ from studio.catalogue.queries import models_for
 from studio.catalogue.services import sync_catalogue
 from studio.generations.composer import Composer
 from studio.generations.forms import GenerationForm
+from studio.ledger.queries import Balance
 from studio.providers.services import create_connection
 from studio.teams.models import Team
 
@@ -22,7 +23,7 @@ def composed(team: Team) -> Any:
     def compose(available: int, **wanted: Any) -> Composer:
         asked = {"model": "gpt-image-2", "quality": "high", "size": "1024x1024", "n": 10, **wanted}
         form = GenerationForm.prefilled(offers, asked)
-        return Composer(form, form.price(), available)
+        return Composer(form, form.price(), Balance(balance=available, held=0))
 
     return compose
 

@@ -72,7 +72,7 @@ def test_form_left_out_output_settings_are_the_models_defaults(offers: list[Offe
     [
         ({"prompt": ""}, "prompt", "Describe the image first."),
         ({"prompt": " \n\t\u2003"}, "prompt", "Describe the image first."),
-        ({"prompt": "x" * 32_001}, "prompt", "This prompt has 32001 characters of 32000."),
+        ({"prompt": "x" * 32_001}, "prompt", "32,001 characters; a prompt has at most 32,000."),
         ({"prompt": "a\x00b"}, "prompt", "The prompt contains a character that cannot be stored. Remove it."),
         ({"prompt": "a\ud83db"}, "prompt", "The prompt contains half a character. Type or paste that part again."),
         ({"model": "gpt-9"}, "model", "“gpt-9” is not a model of your team."),

@@ -211,7 +211,10 @@ def test_create_without_javascript_leads_back_to_the_card(send: Send, member: Us
     response = send(plain=True)
 
     generation = Generation.objects.get()
-    assert (response.status_code, response["Location"]) == (303, f"{STUDIO}#generation-{generation.pk}")
+    assert (response.status_code, response["Location"]) == (
+        303,
+        f"{STUDIO}?from={generation.pk}#generation-{generation.pk}",
+    )
     assert articles(client_of(member).get(STUDIO)) == [(str(generation.pk), "queued")]
 
 
@@ -293,7 +296,7 @@ def test_create_without_enough_credits_says_how_many_are_missing(send: Send, tea
     [
         ({"prompt": ""}, "Describe the image first."),
         ({"prompt": "  \n "}, "Describe the image first."),
-        ({"prompt": "x" * 32_001}, "This prompt has 32001 characters of 32000."),
+        ({"prompt": "x" * 32_001}, "32,001 characters; a prompt has at most 32,000."),
         ({"model": "gpt-9"}, "“gpt-9” is not a model of your team."),
         ({"quality": "ultra"}, "Rehearsal has no “ultra”. Choose another."),
         ({"size": "17x17"}, "Rehearsal has no “17x17”. Choose another."),
@@ -629,7 +632,7 @@ def test_studio_query_count(
         show(team, member, Is.DELIVERED, Is.RUNNING)
     client = client_of(member)
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get(STUDIO)
 
 
