@@ -274,6 +274,7 @@ CELERY_TASK_DEFAULT_QUEUE = "generations"
 CELERY_TASK_ROUTES = {
     "studio.generations.tasks.sweep*": {"queue": "upkeep"},
     "studio.library.tasks.*": {"queue": "upkeep"},
+    "studio.accounts.tasks.*": {"queue": "upkeep"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -291,6 +292,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(SWEEP_SECONDS, 1)},
     },
     "spool": {"task": "studio.generations.tasks.sweep_spool", "schedule": 600, "options": {"expires": 600}},
+    "sessions": {"task": "studio.accounts.tasks.clear_sessions", "schedule": 3600, "options": {"expires": 3600}},
     "previews": {"task": "studio.library.tasks.make_previews", "schedule": 3, "options": {"expires": 3}},
     "orphans": {"task": "studio.library.tasks.sweep_orphans", "schedule": 120, "options": {"expires": 120}},
 }
