@@ -12,6 +12,7 @@ from config.celery import app
 from studio.runtime.children import spawn_python
 from studio.runtime.console import complain, say
 from studio.runtime.health import is_healthy
+from studio.runtime.limits import raise_open_files
 from studio.runtime.place import PostgresError
 from studio.runtime.postgres import EmbeddedPostgres
 from studio.runtime.scheduler import run_scheduler
@@ -40,8 +41,10 @@ def run(role: str, *, descriptor: int | None = None) -> int:
         "worker": _worker,
         "scheduler": _scheduler,
     }
-    if role in {"web", "worker", "scheduler"} and not _has_database():
-        return FAILED
+    if role in {"web", "worker", "scheduler"}:
+        if not _has_database():
+            return FAILED
+        raise_open_files()
     return roles[role]()
 
 
