@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from studio.accounts.models import User
 from studio.audit.actions import Action
@@ -28,16 +28,11 @@ WITH account AS (
     WHERE team_id = %(team_id)s AND balance - held >= %(amount)s
       AND NOT EXISTS (SELECT 1 FROM ledger_hold WHERE id = %(hold_id)s)
     RETURNING team_id
-), hold AS (
-    INSERT INTO ledger_hold (id, account_id, amount, state, settled_amount, note, actor_id, created_at)
-    SELECT %(hold_id)s, team_id, %(amount)s, 'open', 0, %(note)s, %(actor_id)s, clock_timestamp() FROM account
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id
 )
-SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM hold)
+INSERT INTO ledger_hold (id, account_id, amount, state, settled_amount, note, actor_id, created_at)
+SELECT %(hold_id)s, team_id, %(amount)s, 'open', 0, %(note)s, %(actor_id)s, clock_timestamp() FROM account
+RETURNING account_id
 """
-
-_GIVE_BACK = "UPDATE ledger_creditaccount SET held = held - %(amount)s WHERE team_id = %(team_id)s RETURNING team_id"
 
 _SETTLE = """
 WITH ended AS (
@@ -127,15 +122,18 @@ def reserve(*, team_id: int, hold_id: UUID, amount: int, actor_id: int | None, n
     """
     _check(amount)
     params = {"team_id": team_id, "hold_id": hold_id, "amount": amount, "actor_id": actor_id, "note": _cut(note)}
-    with transaction.atomic(savepoint=False):
-        locked, inserted = _row(_RESERVE, params) or (0, 0)
-        if locked and not inserted:
-            # Somebody made the same hold while this statement waited for the account: take back what it added.
-            _row(_GIVE_BACK, params)
-    if inserted:
-        notify(team_id=team_id, event="credits")
-    else:
+    try:
+        row = _row(_RESERVE, params)
+    except IntegrityError:
+        # Somebody made a hold of this id while the statement waited for the account. Alone, it has changed nothing;
+        # inside a transaction there is nothing left to go on with.
+        if connection.in_atomic_block or not Hold.objects.filter(pk=hold_id).exists():
+            raise
+        row = None
+    if row is None:
         _recognise_hold(team_id=team_id, hold_id=hold_id, amount=amount)
+    else:
+        notify(team_id=team_id, event="credits")
 
 
 def settle(*, hold_id: UUID, amount: int, actor_id: int | None, note: str) -> bool:
