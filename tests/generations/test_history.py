@@ -11,8 +11,8 @@ from studio.generations.models import OutputState as Is
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.generations.making import submit
+from tests.generations.pages import text
 from tests.generations.showing import show
-from tests.generations.test_views import text
 
 pytestmark = pytest.mark.usefixtures("rehearsal", "credits")
 
