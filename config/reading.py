@@ -8,6 +8,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off", ""}
@@ -80,7 +81,7 @@ class Reader:
             raise ImproperlyConfigured(f"{name} must be {what}.") from error
 
     @staticmethod
-    def _between(name: str, number: T, least: T, most: T) -> T:
-        if not least <= number <= most:  # type: ignore[operator]  # only called with int or float
+    def _between(name: str, number: Number, least: Number, most: Number) -> Number:
+        if not least <= number <= most:
             raise ImproperlyConfigured(f"{name} must be between {least} and {most}, not {number}.")
         return number
