@@ -121,6 +121,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "studio.teams.context.teams_of_user",
+                "studio.ledger.context.balance_of_team",
             ],
             "builtins": ["studio.core.templatetags.studio", "template_partials.templatetags.partials"],
         },

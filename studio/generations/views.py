@@ -24,7 +24,7 @@ from studio.generations.models import Generation
 from studio.generations.queries import feed, typical_seconds
 from studio.generations.services import cancel_generation, retry_rest, start_generation
 from studio.ledger.errors import InsufficientCredits
-from studio.ledger.queries import balance, is_low
+from studio.ledger.queries import balance
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
@@ -140,13 +140,12 @@ def history(request: TeamRequest) -> HttpResponse:
 
 def _page(request: TeamRequest, composer: Composer | None, *, status: int = 200) -> HttpResponse:
     """The whole studio."""
-    account = composer.account if composer else balance(request.team)
     context = _feed(request) | {
         "composer": composer,
-        "balance": account,
-        "low": is_low(request.team, account.available),
         "may_manage": request.membership.may(Role.ADMIN),
     }
+    if composer:
+        context["balance"] = composer.account
     return render(request, "generations/studio.html", context, status=status)
 
 

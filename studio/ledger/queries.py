@@ -1,8 +1,9 @@
 """What a team's account says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from studio.ledger.models import CreditAccount, Entry, EntryKind, Hold, HoldState
 from studio.teams.models import Team
@@ -13,29 +14,29 @@ LOW_SHARE = 10
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a team has, what of it is held, and what is left to spend."""
+    """What a team has, what of it is held, and what is left; `full` is what it had when credits last came in."""
 
     balance: int
     held: int
+    full: int = field(default=0, compare=False)
 
     @property
     def available(self) -> int:
         """What can still be spent."""
         return self.balance - self.held
 
+    @property
+    def is_low(self) -> bool:
+        """Whether less than a tenth is left of what the team had after the last top-up or grant."""
+        return self.available * LOW_SHARE < self.full or self.available == 0
+
 
 def balance(team: Team) -> Balance:
-    """Read the team's account; a team without one has nothing."""
-    row = CreditAccount.objects.filter(pk=team.pk).values_list("balance", "held").first()
+    """Read the team's account in one query; a team without one has nothing."""
+    arrived = Entry.objects.filter(account=OuterRef("pk"), kind__in=(EntryKind.TOP_UP, EntryKind.GRANT))
+    full = Coalesce(Subquery(arrived.order_by("-pk").values("balance_after")[:1]), 0)
+    row = CreditAccount.objects.filter(pk=team.pk).values_list("balance", "held", full).first()
     return Balance(*row) if row else Balance(0, 0)
-
-
-def is_low(team: Team, available: int) -> bool:
-    """Whether less than a tenth is left of what the team had after the last top-up or grant."""
-    arrived = (EntryKind.TOP_UP, EntryKind.GRANT)
-    newest = Entry.objects.filter(account_id=team.pk, kind__in=arrived).order_by("-pk")
-    full = newest.values_list("balance_after", flat=True).first() or 0
-    return available * LOW_SHARE < full or available == 0
 
 
 def statement(team: Team) -> QuerySet[Entry]:

@@ -88,7 +88,6 @@ def _account(request: TeamRequest) -> dict[str, Any]:
     balance = queries.balance(request.team)
     return {
         "balance": balance,
-        "low": queries.is_low(request.team, balance.available),
         "worth": _dollars(balance.available),
     }
 

@@ -27,13 +27,13 @@ def numbers(page: str) -> list[str]:
 @pytest.mark.parametrize(
     ("outputs", "row"),
     [
-        ([Is.WAITING], "No pictures Rehearsal Low, 1:1 PN Priya Nair 1 held Queued"),
+        ([Is.WAITING], "No images Rehearsal Low, 1:1 PN Priya Nair 1 held Queued"),
         ([Is.DELIVERED, Is.RUNNING], "Rehearsal Low, 1:1 PN Priya Nair 2 held 1 of 2 ready"),
         ([Is.DELIVERED] * 6, "+2 Rehearsal Low, 1:1 PN Priya Nair 6 cr Done"),
         ([Is.DELIVERED, Is.FAILED], "Rehearsal Low, 1:1 PN Priya Nair 1 cr 1 of 2"),
-        ([Is.FAILED], "No pictures Rehearsal Low, 1:1 PN Priya Nair 0 cr Failed"),
-        ([Is.INTERRUPTED], "No pictures Rehearsal Low, 1:1 PN Priya Nair 0 cr Interrupted"),
-        ([Is.CANCELLED], "No pictures Rehearsal Low, 1:1 PN Priya Nair 0 cr Cancelled"),
+        ([Is.FAILED], "No images Rehearsal Low, 1:1 PN Priya Nair 0 cr Failed"),
+        ([Is.INTERRUPTED], "No images Rehearsal Low, 1:1 PN Priya Nair 0 cr Interrupted"),
+        ([Is.CANCELLED], "No images Rehearsal Low, 1:1 PN Priya Nair 0 cr Cancelled"),
     ],
 )
 def test_history_row(outputs: list[Is], row: str, team: Team, member: User, client_of: ClientOf) -> None:
@@ -107,5 +107,5 @@ def test_history_query_count(
         show(team, member, Is.DELIVERED, Is.DELIVERED)
     client = client_of(member)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get(HISTORY)

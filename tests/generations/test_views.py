@@ -179,7 +179,7 @@ def test_studio_query_count(
         show(team, member, Is.DELIVERED, Is.RUNNING)
     client = client_of(member)
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         client.get(STUDIO)
 
 

@@ -100,8 +100,8 @@ def test_statement_costs_the_same_for_any_length(
         spend(funded, 1, of=1, actor=member)
         reserve(team_id=funded.pk, hold_id=uuid.uuid4(), amount=1, actor_id=member.pk, note="")
     client = client_of(owner)
-    # session, user, membership, teams of the switch; entries, account, newest credit, holds
-    with django_assert_num_queries(8):
+    # session, user, membership, teams of the switch; entries, account, holds
+    with django_assert_num_queries(7):
         client.get(url(funded))
 
 

@@ -65,7 +65,7 @@ def test_grid_takes_the_same_queries_for_one_and_three(
     assert len(tiles_of(page)) == count
 
 
-GRID_QUERIES = 5  # session, user, membership with team, assets, the switch's teams
+GRID_QUERIES = 6  # session, user, membership with team, assets, balance, the switch's teams
 
 
 def test_pages_are_stable_while_new_pictures_arrive(
@@ -191,7 +191,7 @@ def test_asset_page_takes_the_same_queries_among_few_and_many(
 ) -> None:
     asset, *_ = [make_asset(team) for _ in range(count)]
     client = client_of(viewer)
-    with django_assert_num_queries(7):  # session, user, membership, asset with author, both neighbours, teams
+    with django_assert_num_queries(8):  # session, user, membership, asset with author, both neighbours, balance, teams
         assert client.get(f"/t/halden-co/assets/{asset.pk}/").status_code == 200
 
 

@@ -61,8 +61,8 @@ def test_members_page_costs_the_same_for_any_number(
         make_member(team)
         make_invitation(team, created_by=admin)
     client = client_of(admin)
-    # session, user, door, people, invitations, teams in the switch
-    with django_assert_num_queries(6):
+    # session, user, door, people, invitations, balance, teams in the switch
+    with django_assert_num_queries(7):
         client.get(MEMBERS)
 
 
