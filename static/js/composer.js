@@ -2,6 +2,8 @@
 //   <form data-composer> … <textarea data-counted="prompt-count" data-limit="32000"> <output id="prompt-count">
 //   <kbd data-mac="⌘ ↵">Ctrl ↵</kbd>
 // Nothing is remembered here: what was typed comes back from the server.
+// One submit at a time: each uses up the form's key, and only the answer brings the next one. A second press of the same
+// thing meanwhile is a double click and forgotten; what was changed since is sent as soon as there is a new key.
 
 const figures = new Intl.NumberFormat("en");
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -37,6 +39,40 @@ document.addEventListener("keydown", (event) => {
 // A button that says why it does not work yet stays focusable, so it has to be held back here.
 document.addEventListener("click", (event) => {
   if (event.target.closest('button[aria-disabled="true"]')) event.preventDefault();
+});
+
+let sending = null; // { form, body } under way
+let next = null; // { button } to press once that is answered
+
+const bodyOf = (form) => new URLSearchParams(new FormData(form)).toString();
+
+// In the capture phase, so that it comes before htmx, which reads the form at once.
+const onSubmit = (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-composer]")) return;
+  if (sending?.form !== form) {
+    sending = { form, body: bodyOf(form) };
+    next = null;
+    return;
+  }
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  next = bodyOf(form) === sending.body ? null : { button: event.submitter };
+};
+
+const onAnswered = (event) => {
+  if (event.target !== sending?.form) return;
+  const { form } = sending;
+  const waiting = next;
+  sending = next = null;
+  // After htmx is done with this request. A form that came back with an error is another one: then nothing follows.
+  if (waiting) setTimeout(() => form.isConnected && form.requestSubmit(waiting.button?.isConnected ? waiting.button : null));
+};
+
+document.addEventListener("submit", onSubmit, { capture: true });
+document.addEventListener("htmx:finally:request", onAnswered);
+addEventListener("pageshow", () => {
+  sending = next = null;
 });
 
 document.addEventListener("htmx:after:request", (event) => {

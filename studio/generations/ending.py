@@ -29,11 +29,18 @@ def end_if_done(generation: Generation) -> bool:
     crash_point("before_settle")
     if generation.hold_id is not None:
         delivered = sum(price for _, price, _ in outputs)
-        note = f"{sum(state == OutputState.DELIVERED for state, _, _ in outputs)} of {generation.n} images"
+        came = sum(state == OutputState.DELIVERED for state, _, _ in outputs)
+        note = _images(came, generation.n)
         settle(hold_id=generation.hold_id, amount=delivered, actor_id=generation.author_id, note=note)
     transaction.on_commit(lambda: crash_point("after_settle"))
     notify(team_id=generation.team_id, event="generation", id=generation.pk)
     return True
+
+
+def _images(came: int, wanted: int) -> str:
+    """How many came, as the statement says it."""
+    what = "image" if wanted == 1 else "images"
+    return f"{came} {what}" if came == wanted else f"{came} of {wanted} {what}"
 
 
 def final_state(outputs: Collection[str]) -> GenerationState:
