@@ -54,6 +54,11 @@ class Process:
         return cls(command, environment, log, keep=() if keep < 0 else (keep,))
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it runs, or is frozen."""
         return self._child.poll() is None

@@ -49,6 +49,7 @@ class Record:
     paid: int = 0
     fault: str = ""
     finished: bool = False
+    done_at: float = 0.0
     body: dict[str, Any] = field(default_factory=dict)
 
 
@@ -92,7 +93,7 @@ class OpenAIEmulator:
             record.status = refusal.status
             await _answer_json(wire, refusal.status, refusal.document, x_request_id=record.id)
         finally:
-            record.finished = True
+            record.finished, record.done_at = True, time.time()
             self._in_flight -= 1
 
     async def _generate(self, request: Request, wire: Wire, record: Record) -> None:

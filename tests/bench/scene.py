@@ -1,0 +1,77 @@
+"""What a bench run has: a durable PostgreSQL, the provider's emulator as a process of its own, a prepared database."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.runtime.postgres import EmbeddedPostgres
+from tests.crash.brokers import Redis
+from tests.crash.installation import Installation
+from tests.crash.processes import Process, wait_until
+from tests.crash.stage import TEAM, Stage
+from tests.emulators.control import EmulatorControl
+
+# The tests shorten these; figures are taken with what an installation has.
+AS_SHIPPED = {
+    "LEASE_SECONDS": "30",
+    "LEASE_RENEWAL_SECONDS": "5",
+    "SWEEP_SECONDS": "5",
+    "CALL_DEADLINE": "300",
+    "WORKER_CONCURRENCY": "256",
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The stage and the process of its database server."""
+
+    stage: Stage
+    postgres_pid: int
+    folder: Path
+
+    @contextmanager
+    def installation(self, *, redis: bool = False, credits: int = 10**9, **settings: str) -> Iterator[Installation]:
+        """Make one Atelier with a rich team; ends and removes everything of it."""
+        with ExitStack() as ends:
+            server = Redis(self.folder) if redis else None
+            if server:
+                ends.callback(server.stop)
+            made = Installation(self.stage, server, **{**AS_SHIPPED, **settings})
+            ends.callback(made.close)
+            made.manage("grant_credits", TEAM, str(credits), "--reason", "bench")
+            self.stage.emulator.reset()
+            yield made
+
+
+@contextmanager
+def scene() -> Iterator[Scene]:
+    """Start database and emulator for the length of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="atelier-bench-"))
+    folder.chmod(0o711)  # as root the server runs as another account, which has to get through
+    with ExitStack() as ends:
+        ends.callback(shutil.rmtree, folder)
+        server = EmbeddedPostgres(folder)
+        server.start()
+        ends.callback(_remove, server)
+        emulator = Process([sys.executable, "-m", "tests.emulators"], dict(os.environ), folder / "emulator.log")
+        ends.callback(emulator.kill)
+        stage = Stage(server.dsn(), EmulatorControl(_address(emulator)), folder)
+        ends.callback(stage.close)
+        assert server.process is not None
+        yield Scene(stage, server.process.pid, folder)
+
+
+def _address(emulator: Process) -> str:
+    wait_until(lambda: "Key:" in emulator.output, lambda: f"the emulator\n{emulator.output}")
+    return emulator.output.partition("Base URL: ")[2].split()[0].removesuffix("/v1")
+
+
+def _remove(server: EmbeddedPostgres) -> None:
+    server.stop()
+    if server.data_dir.exists():
+        shutil.rmtree(server.data_dir.parent)
