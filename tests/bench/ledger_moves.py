@@ -66,8 +66,7 @@ def bare_moves(team_id: int) -> tuple[Move, Move, Callable[[], None]]:
 
     def reserve(hold_id: uuid.UUID) -> None:
         values = {"team_id": team_id, "hold_id": hold_id, "amount": 1, "actor_id": None, "note": "bench"}
-        row = database.execute(services._RESERVE, values).fetchone()
-        assert row == (1, 1), row
+        assert database.execute(services._RESERVE, values).fetchone() is not None
 
     def settle(hold_id: uuid.UUID) -> None:
         values = {"hold_id": hold_id, "amount": 1, "actor_id": None, "note": "bench"}

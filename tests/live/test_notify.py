@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from studio.live.notify import notify
 from studio.teams.models import Team
@@ -30,3 +31,11 @@ def test_failure_to_tell_is_logged_and_harms_nothing(
         notify(team_id=team.pk, event="members")
     assert Team.objects.get().name == "Renamed"
     assert "Open pages were not told" in caplog.text
+
+
+def test_all_news_of_a_transaction_are_told_by_one_query(db: None, django_capture_on_commit_callbacks) -> None:
+    with CaptureQueriesContext(connection) as queries, django_capture_on_commit_callbacks(execute=True):
+        notify(team_id=1, event="generation", id=2)
+        notify(team_id=1, event="credits")
+        notify(team_id=1, event="generation", id=2)
+    assert [query["sql"].count("event") for query in queries] == [2]
