@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
 from studio.catalogue.capabilities import read_capabilities
@@ -29,21 +29,29 @@ from studio.generations.models import (
 from studio.live.notify import notify
 from studio.providers.models import Connection
 
-# The queued generation whose team, then whose member, has the fewest running on this connection; then the oldest.
-_FAIREST = """
+# Takes the queued generation whose team, then whose member, has the fewest running on this connection; then the
+# oldest. Nothing is taken from a connection that is full.
+_TAKE_FAIREST = """
     WITH running AS (
         SELECT team_id, author_id FROM generations_generation WHERE connection_id = %(connection)s AND state = 'running'
     ), by_team AS (
         SELECT team_id, count(*) AS n FROM running GROUP BY team_id
     ), by_member AS (
         SELECT team_id, author_id, count(*) AS n FROM running GROUP BY team_id, author_id
+    ), fairest AS (
+        SELECT g.id FROM generations_generation g
+        LEFT JOIN by_team t ON t.team_id = g.team_id
+        LEFT JOIN by_member m ON m.team_id = g.team_id AND m.author_id = g.author_id
+        WHERE g.connection_id = %(connection)s AND g.state = 'queued' AND coalesce(g.next_try_at <= now(), true)
+          AND (SELECT count(*) FROM running) < %(max_in_flight)s
+        ORDER BY coalesce(t.n, 0), coalesce(m.n, 0), g.id
+        LIMIT 1
     )
-    SELECT g.id FROM generations_generation g
-    LEFT JOIN by_team t ON t.team_id = g.team_id
-    LEFT JOIN by_member m ON m.team_id = g.team_id AND m.author_id = g.author_id
-    WHERE g.connection_id = %(connection)s AND g.state = 'queued' AND coalesce(g.next_try_at <= now(), true)
-    ORDER BY coalesce(t.n, 0), coalesce(m.n, 0), g.id
-    LIMIT 1
+    UPDATE generations_generation g
+    SET state = 'running', fence = fence + 1, worker = %(worker)s, next_try_at = NULL,
+        lease_expires_at = statement_timestamp() + %(lease)s, started_at = coalesce(started_at, statement_timestamp())
+    FROM fairest WHERE g.id = fairest.id AND g.state = 'queued'
+    RETURNING g.id, g.fence
 """
 
 
@@ -65,29 +73,26 @@ def claim_next(*, connection_id: int, worker: str) -> Claim | None:
     The connection's row is locked for the moment of the choice, so that its limits hold among many workers.
     """
     with transaction.atomic():
-        connection = Connection.objects.select_for_update(no_key=True).filter(pk=connection_id).first()
-        if connection is None or not has_room(connection):
+        connection = _lock(connection_id)
+        if connection is None or not _may_ask(connection):
             return None
-        with database.cursor() as cursor:
-            cursor.execute(_FAIREST, {"connection": connection_id})
-            row = cursor.fetchone()
-        claim = row and _take(row[0], worker=worker, state=GenerationState.QUEUED)
-        if not claim:
-            return None
-        _plan(claim)
+        claim = _take_fairest(connection, worker=worker)
+        if claim is not None:
+            _plan(claim)
         return claim
 
 
 def take_over(*, generation_id: int, worker: str) -> Claim | None:
     """Claim a running generation whose lease has run out because its worker died."""
     with transaction.atomic():
-        return _take(
-            generation_id,
-            worker=worker,
-            state=GenerationState.RUNNING,
-            only=Q(lease_expires_at__lt=Now()),
-            kills=F("kills") + 1,
-        )
+        lost = Generation.objects.filter(
+            pk=generation_id, state=GenerationState.RUNNING, lease_expires_at__lt=Now()
+        ).update(fence=F("fence") + 1, kills=F("kills") + 1, worker=worker, lease_expires_at=_lease_end())
+        if not lost:
+            return None
+        fence, team_id = Generation.objects.values_list("fence", "team_id").get(pk=generation_id)
+        notify(team_id=team_id, event="generation", id=generation_id)
+        return Claim(generation_id=generation_id, fence=fence)
 
 
 def renew(*, generation_ids: Collection[int], worker: str) -> None:
@@ -134,14 +139,13 @@ def has_queued(connection_id: int) -> bool:
     return Generation.objects.filter(due, connection_id=connection_id, state=GenerationState.QUEUED).exists()
 
 
-def has_room(connection: Connection) -> bool:
-    """Whether the connection's limits allow one more generation now."""
-    free = Connection.objects.filter(pk=connection.pk).filter(Q(resume_at=None) | Q(resume_at__lte=Now()))
-    if not connection.enabled or not free.exists():
-        return False
-    running = Generation.objects.filter(connection=connection, state=GenerationState.RUNNING).count()
-    if running >= connection.max_in_flight:
-        return False
+def _lock(connection_id: int) -> Connection | None:
+    """Return the connection, locked, unless it is switched off or pauses."""
+    free = Q(resume_at=None) | Q(resume_at__lte=Now())
+    return Connection.objects.select_for_update(no_key=True).filter(free, pk=connection_id, enabled=True).first()
+
+
+def _may_ask(connection: Connection) -> bool:
     return connection.per_minute is None or _asked_last_minute(connection) < connection.per_minute
 
 
@@ -151,46 +155,38 @@ def _asked_last_minute(connection: Connection) -> int:
     return total
 
 
-def _take(
-    generation_id: int, *, worker: str, state: GenerationState, only: Q | None = None, **changes: Any
-) -> Claim | None:
-    taken = (
-        Generation.objects.filter(pk=generation_id, state=state)
-        .filter(only or Q())
-        .update(
-            state=GenerationState.RUNNING,
-            fence=F("fence") + 1,
-            worker=worker,
-            lease_expires_at=_lease_end(),
-            started_at=Coalesce("started_at", Now()),
-            next_try_at=None,
-            **changes,
-        )
-    )
-    if taken != 1:
-        return None
-    fence, team_id = Generation.objects.values_list("fence", "team_id").get(pk=generation_id)
-    notify(team_id=team_id, event="generation", id=generation_id)
-    return Claim(generation_id=generation_id, fence=fence)
+def _take_fairest(connection: Connection, *, worker: str) -> Claim | None:
+    wanted: dict[str, Any] = {
+        "connection": connection.pk,
+        "max_in_flight": connection.max_in_flight,
+        "worker": worker,
+        "lease": timedelta(seconds=settings.LEASE_SECONDS),
+    }
+    with database.cursor() as cursor:
+        cursor.execute(_TAKE_FAIREST, wanted)
+        row = cursor.fetchone()
+    return Claim(*row) if row else None
 
 
 def _plan(claim: Claim) -> None:
-    """Share the waiting outputs among as few calls as the model allows."""
-    generation = Generation.objects.select_related("model").get(pk=claim.generation_id)
-    waiting = list(generation.outputs.filter(state=OutputState.WAITING).values_list("pk", flat=True))
-    most = read_capabilities(generation.model.capabilities).max_per_call
-    first = generation.attempts.count() + 1
+    """Share the waiting outputs among as few calls as the model allows, and say that work has begun."""
+    found = Generation.objects.filter(pk=claim.generation_id).annotate(planned=Count("attempts"))
+    generation = found.values("team_id", "connection_id", "planned", "model__capabilities").get()
+    outputs = Output.objects.filter(generation=claim.generation_id, state=OutputState.WAITING).order_by("slot")
+    waiting = list(outputs.values_list("pk", flat=True))
+    most = read_capabilities(generation["model__capabilities"]).max_per_call
     for index in range(math.ceil(len(waiting) / most)):
         share = waiting[index * most : (index + 1) * most]
         attempt = Attempt.objects.create(
-            generation=generation,
-            number=first + index,
-            connection_id=generation.connection_id,
+            generation_id=claim.generation_id,
+            number=generation["planned"] + 1 + index,
+            connection_id=generation["connection_id"],
             images=len(share),
             fence=claim.fence,
             token=uuid.uuid4(),
         )
         Output.objects.filter(pk__in=share).update(state=OutputState.RUNNING, attempt=attempt)
+    notify(team_id=generation["team_id"], event="generation", id=claim.generation_id)
 
 
 def _lease_end() -> Any:

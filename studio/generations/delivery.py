@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from studio.catalogue.pricing import NotOffered
 from studio.catalogue.queries import price_at
-from studio.generations.claiming import Claim, fenced, requeue
+from studio.generations.claiming import Claim, Fenced, fenced, requeue
 from studio.generations.ending import end_if_done
-from studio.generations.models import Attempt, AttemptState, Generation, Output, OutputState
+from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, Output, OutputState
 from studio.generations.spec import GenerationSpec
 from studio.library.services import add_asset
 from studio.library.store import CheckedImage
@@ -64,30 +64,38 @@ def file_key(attempt: Attempt, index: int) -> uuid.UUID:
 
 
 def mark_sent(claim: Claim) -> list[Attempt]:
-    """Commit that the planned calls are about to leave and return them; after a cancel there are none."""
+    """Commit that the planned calls are about to leave and return them as they were; after a cancel there are none."""
     with fenced(claim) as generation:
         planned = generation.attempts.filter(state=AttemptState.PLANNED)
         if generation.cancel_requested_at is not None:
             _cancel_unsent(generation)
             return []
-        ids = list(planned.order_by("number").values_list("pk", flat=True))
+        attempts = list(planned.select_related("connection", "generation__model").order_by("number"))
         planned.update(state=AttemptState.SENT, sent_at=Now(), fence=claim.fence)
-        return list(Attempt.objects.filter(pk__in=ids).select_related("connection").order_by("number"))
+        return attempts
 
 
 def mark_answered(claim: Claim, attempt: Attempt, answer: Answer) -> None:
     """Commit that the whole answer is in the spool: from here a crash costs nothing."""
-    with fenced(claim):
-        Attempt.objects.filter(pk=attempt.pk, state=AttemptState.SENT).update(
-            state=AttemptState.ANSWERED,
-            answered_at=Now(),
-            status_code=answer.status,
-            latency_ms=answer.elapsed_ms,
-        )
+    mine = Q(generation__fence=claim.fence, generation__state=GenerationState.RUNNING)
+    # One statement without a lock: whoever takes over at this moment finds the answer in the spool either way.
+    # A repetition after a lost confirmation finds it marked already.
+    still_open = (AttemptState.SENT, AttemptState.ANSWERED)
+    marked = Attempt.objects.filter(mine, pk=attempt.pk, state__in=still_open).update(
+        state=AttemptState.ANSWERED,
+        answered_at=Now(),
+        status_code=answer.status,
+        latency_ms=answer.elapsed_ms,
+    )
+    if not marked:
+        raise Fenced
 
 
-def deliver(claim: Claim, attempt: Attempt, result: ImageResult, pictures: Sequence[Picture | Missing]) -> None:
-    """Commit assets, outputs and usage records of one call; surplus pictures are left out."""
+def deliver(claim: Claim, attempt: Attempt, result: ImageResult, pictures: Sequence[Picture | Missing]) -> bool:
+    """Commit assets, outputs and usage records of one call; surplus pictures are left out.
+
+    With the last output the generation ends and its hold is settled, in the same transaction. Returns whether it did.
+    """
     with fenced(claim) as generation:
         spec = GenerationSpec.from_json(generation.spec)
         outputs = attempt.outputs.filter(state=OutputState.RUNNING).order_by("slot")
@@ -107,6 +115,7 @@ def deliver(claim: Claim, attempt: Attempt, result: ImageResult, pictures: Seque
             possible_cost=any(isinstance(picture, Missing) for picture in pictures),
         )
         notify(team_id=generation.team_id, event="generation", id=generation.pk)
+        return end_if_done(generation)
 
 
 def fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
@@ -158,6 +167,7 @@ def _deliver_output(
     picture: Picture,
 ) -> None:
     price, usd = _price_of(generation, spec, result.reported)
+    model = attempt.generation.model  # read with the attempt
     asset = add_asset(
         team_id=generation.team_id,
         author_id=generation.author_id,
@@ -165,8 +175,8 @@ def _deliver_output(
         checked=picture.checked,
         prompt=generation.prompt,
         revised_prompt=picture.revised_prompt,
-        model_slug=generation.model.slug,
-        model_title=generation.model.title,
+        model_slug=model.slug,
+        model_title=model.title,
         spec=generation.spec,
         credits=price,
         generation_id=generation.pk,
@@ -179,7 +189,7 @@ def _deliver_output(
         generation_id=generation.pk,
         output_id=output.pk,
         asset_id=asset.pk,
-        model_slug=generation.model.slug,
+        model_slug=model.slug,
         connection_name=attempt.connection.name,
         quality=spec.quality,
         size=spec.size,

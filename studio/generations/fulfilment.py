@@ -5,7 +5,6 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass
 from typing import TypeVar
 
 from django.conf import settings
@@ -16,7 +15,7 @@ from studio.generations import claiming, delivery, recovery
 from studio.generations.claiming import Claim, Fenced
 from studio.generations.delivery import Missing, Picture
 from studio.generations.engine import Engine, engine, is_stopping, let_go_of_database
-from studio.generations.models import Attempt, Generation
+from studio.generations.models import Attempt
 from studio.generations.spec import GenerationSpec
 from studio.generations.spool import forget_answer, spool_path
 from studio.library.store import BadImage, check_image, put_image
@@ -34,32 +33,6 @@ DATABASE_PATIENCE = 60.0
 STORAGE_FAILED = Missing("storage", "The picture could not be stored. Storage may be full; tell your admin.")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A claimed generation with what its calls need, read once."""
-
-    claim: Claim
-    team_id: int
-    author_id: int
-    remote_model: str
-    spec: GenerationSpec
-
-    def request(self, attempt: Attempt) -> ImageRequest:
-        """Return what one attempt asks the provider for."""
-        return ImageRequest(
-            model=self.remote_model,
-            prompt=self.spec.prompt,
-            n=attempt.images,
-            size=self.spec.size,
-            quality=self.spec.quality,
-            background=self.spec.background,
-            output_format=self.spec.output_format,
-            compression=self.spec.compression,
-            moderation=self.spec.moderation,
-            user_reference=user_reference(self.author_id),
-        )
-
-
 def fulfil_next(connection_id: int) -> bool:
     """Work on the next generation of a connection, to its end or its next pause. Returns whether more are queued."""
     if is_stopping():
@@ -69,7 +42,7 @@ def fulfil_next(connection_id: int) -> bool:
     if claim is None:
         return False
     crash_point("after_claim")
-    _work(worker, claim)
+    _work(worker, claim, _send)
     return claiming.has_queued(connection_id)
 
 
@@ -80,49 +53,64 @@ def resume(generation_id: int) -> None:
     worker = engine()
     claim = claiming.take_over(generation_id=generation_id, worker=worker.worker)
     if claim is not None:
-        _work(worker, claim)
+        _work(worker, claim, _recover)
 
 
-def _work(worker: Engine, claim: Claim) -> None:
+def _work(worker: Engine, claim: Claim, work: Callable[[Engine, Claim], None]) -> None:
     with worker.holding(claim):
         try:
-            _fulfil(worker, _job(claim))
+            work(worker, claim)
         except Fenced:
             logger.info("Generation %s went on elsewhere or has ended.", claim.generation_id)
     let_go_of_database()
 
 
-def _job(claim: Claim) -> Job:
-    generation = Generation.objects.select_related("model").get(pk=claim.generation_id)
-    return Job(
-        claim=claim,
-        team_id=generation.team_id,
-        author_id=generation.author_id,
-        remote_model=generation.model.remote_name,
-        spec=GenerationSpec.from_json(generation.spec),
+def _recover(worker: Engine, claim: Claim) -> None:
+    """Finish what a dead worker began. A generation from the queue has nothing of the kind: nothing of it was sent."""
+    for attempt, answer in _persist(lambda: recovery.recover(claim)):
+        if _deliver_or_fail(worker, claim, attempt, answer):
+            return
+    _send(worker, claim)
+
+
+def _send(worker: Engine, claim: Claim) -> None:
+    """Send what is planned, take the answers as they come, and end the generation or put it back."""
+    if is_stopping():
+        claiming.give_back(claim)
+        return
+    attempts = _persist(lambda: delivery.mark_sent(claim))
+    crash_point("before_send")
+    calls = {_call(worker, attempt): attempt for attempt in attempts}
+    let_go_of_database()
+    for call in as_completed(calls):
+        if _take_answer(worker, claim, calls[call], call):
+            return
+        let_go_of_database()
+    _persist(lambda: delivery.conclude(claim))
+
+
+def _request(attempt: Attempt) -> ImageRequest:
+    """Return what one attempt asks the provider for."""
+    generation = attempt.generation
+    spec = GenerationSpec.from_json(generation.spec)
+    return ImageRequest(
+        model=generation.model.remote_name,
+        prompt=spec.prompt,
+        n=attempt.images,
+        size=spec.size,
+        quality=spec.quality,
+        background=spec.background,
+        output_format=spec.output_format,
+        compression=spec.compression,
+        moderation=spec.moderation,
+        user_reference=user_reference(generation.author_id),
     )
 
 
-def _fulfil(worker: Engine, job: Job) -> None:
-    for attempt, answer in _persist(lambda: recovery.recover(job.claim)):
-        _deliver_or_fail(worker, job, attempt, answer)
-    if is_stopping():
-        claiming.give_back(job.claim)
-        return
-    attempts = _persist(lambda: delivery.mark_sent(job.claim))
-    crash_point("before_send")
-    calls = {_call(worker, job, attempt): attempt for attempt in attempts}
-    let_go_of_database()
-    for call in as_completed(calls):
-        _take_answer(worker, job, calls[call], call)
-        let_go_of_database()
-    _persist(lambda: delivery.conclude(job.claim))
-
-
-def _call(worker: Engine, job: Job, attempt: Attempt) -> Future[Answer]:
+def _call(worker: Engine, attempt: Attempt) -> Future[Answer]:
     """Send one attempt; what is wrong with the request itself fails the attempt as an answer would."""
     try:
-        request = adapter_of(attempt.connection).build_request(endpoint_of(attempt.connection), job.request(attempt))
+        request = adapter_of(attempt.connection).build_request(endpoint_of(attempt.connection), _request(attempt))
     except ProviderError as error:
         refused: Future[Answer] = Future()
         refused.set_exception(error)
@@ -141,37 +129,39 @@ async def _note_sent() -> None:
     crash_point("after_send")
 
 
-def _take_answer(worker: Engine, job: Job, attempt: Attempt, call: Future[Answer]) -> None:
+def _take_answer(worker: Engine, claim: Claim, attempt: Attempt, call: Future[Answer]) -> bool:
+    """Deliver one answer; returns whether the generation ended with it."""
     try:
         answer = call.result()
     except ProviderError as error:
-        _fail(job, attempt, error)
-        return
+        _fail(claim, attempt, error)
+        return False
     crash_point("after_answer")
-    _persist(lambda: delivery.mark_answered(job.claim, attempt, answer))
-    _deliver_or_fail(worker, job, attempt, answer)
+    _persist(lambda: delivery.mark_answered(claim, attempt, answer))
+    return _deliver_or_fail(worker, claim, attempt, answer)
 
 
-def _deliver_or_fail(worker: Engine, job: Job, attempt: Attempt, answer: Answer) -> None:
+def _deliver_or_fail(worker: Engine, claim: Claim, attempt: Attempt, answer: Answer) -> bool:
     let_go_of_database()
     try:
         with worker.cpu:
-            result = adapter_of(attempt.connection).read_answer(job.request(attempt), answer)
+            result = adapter_of(attempt.connection).read_answer(_request(attempt), answer)
             wanted = enumerate(result.images[: attempt.images])
-            pictures = [_store(worker, job, attempt, index, image) for index, image in wanted]
+            pictures = [_store(worker, attempt, index, image) for index, image in wanted]
     except ProviderError as error:
-        _fail(job, attempt, error)
-        return
-    _persist(lambda: delivery.deliver(job.claim, attempt, result, pictures))
+        _fail(claim, attempt, error)
+        return False
+    ended = _persist(lambda: delivery.deliver(claim, attempt, result, pictures))
+    forget_answer(attempt.token)
+    return ended
+
+
+def _fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
+    _persist(lambda: delivery.fail(claim, attempt, error))
     forget_answer(attempt.token)
 
 
-def _fail(job: Job, attempt: Attempt, error: ProviderError) -> None:
-    _persist(lambda: delivery.fail(job.claim, attempt, error))
-    forget_answer(attempt.token)
-
-
-def _store(worker: Engine, job: Job, attempt: Attempt, index: int, image: ReceivedImage) -> Picture | Missing:
+def _store(worker: Engine, attempt: Attempt, index: int, image: ReceivedImage) -> Picture | Missing:
     """Check one received picture and write its files; one bad picture does not harm the others of its call."""
     try:
         data = _bytes_of(worker, attempt, index, image)
@@ -180,7 +170,7 @@ def _store(worker: Engine, job: Job, attempt: Attempt, index: int, image: Receiv
         return Missing("bad_image", getattr(error, "designer_message", "") or str(error))
     key = delivery.file_key(attempt, index)
     try:
-        put_image(team_id=job.team_id, file_key=key, checked=checked, data=data)
+        put_image(team_id=attempt.generation.team_id, file_key=key, checked=checked, data=data)
     except OSError:
         logger.exception("Picture %s of attempt %s could not be stored.", index, attempt.pk)
         return STORAGE_FAILED

@@ -23,11 +23,12 @@ def recover(claim: Claim) -> list[tuple[Attempt, Answer]]:
     """Sort out the attempts that an earlier worker left under way and return the answers that can still be delivered.
 
     Calls that were never sent are taken along under this claim's fence. A call that was sent and has no spooled answer
-    ends unknown and its outputs interrupted. Returns nothing for a fresh claim.
+    ends unknown and its outputs interrupted.
     """
     with fenced(claim) as generation:
         under_way = (AttemptState.SENT, AttemptState.ANSWERED)
-        left = list(generation.attempts.filter(state__in=under_way).select_related("connection").order_by("number"))
+        with_context = generation.attempts.select_related("connection", "generation__model")
+        left = list(with_context.filter(state__in=under_way).order_by("number"))
         generation.attempts.filter(state=AttemptState.PLANNED).update(fence=claim.fence)
         if generation.kills >= MOST_KILLS:
             _give_up(generation)

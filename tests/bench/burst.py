@@ -1,5 +1,6 @@
 """Many generations submitted at once to one worker process."""
 
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from tests.bench.bare import cpu_per_picture, fetch_replies
 from tests.bench.figures import Sheet
 from tests.bench.meters import Memory, cpu_of, watched_memory
 from tests.bench.scene import Scene
-from tests.crash.installation import CONTINUE, STOP, Installation
+from tests.crash.installation import Installation
 from tests.crash.processes import Process
 from tests.crash.stage import EMAIL, PASSWORD
 
@@ -43,7 +44,7 @@ def measure(scene: Scene, sheet: Sheet) -> None:
         made.emulator.set(latency=LATENCY)
         pids = {role: process.pid for role, process in processes.items()} | {"database": scene.postgres_pid}
         before = _cpu(pids)
-        processes["worker"].send(STOP)
+        processes["worker"].send(signal.SIGSTOP)
         ids = made.submit(browser, times=CALLS)
         submitted = _cpu(pids)
         run = _release(made, processes["worker"], ids, pids)
@@ -56,7 +57,7 @@ def _release(made: Installation, worker: Process, ids: list[int], pids: Mapping[
     most = made.emulator.stats()["most_in_flight"]
     with watched_memory(worker.pid) as memory:
         began = time.time()
-        worker.send(CONTINUE)
+        worker.send(signal.SIGCONT)
         made.wait_until_ended(ids, patience=_PATIENCE)
         cpu = _cpu(pids)
     assert made.states(ids) == {"succeeded": len(ids)}, made.story()

@@ -1,6 +1,7 @@
 """What an Atelier costs that nobody uses: `python -m studio run` as it is."""
 
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from studio.runtime.postgres import EmbeddedPostgres
 from tests.bench.figures import Sheet
 from tests.bench.meters import cpu_of, pss_of
 from tests.bench.scene import Scene
-from tests.crash.processes import Process
+from tests.crash.processes import Process, wait_until
 from tests.crash.stage import _plain_environment
 
 SECONDS = 20.0
@@ -62,9 +63,9 @@ def _everything(folder: Path) -> Iterator[Process]:
     log = folder / "idle.log"
     process = Process([sys.executable, "-m", "studio", "run"], environment, log)
     try:
-        process.wait_for("Atelier is ready")
+        wait_until(lambda: "Atelier is ready" in process.output, lambda: process.output)
         yield process
-        process.send(psutil.signal.SIGINT)
+        process.send(signal.SIGINT)
         process.wait()
     finally:
         process.kill()

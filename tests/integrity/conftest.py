@@ -94,8 +94,8 @@ def fulfil(generation: Generation, connection: Connection, *, lost: int = 0) -> 
             else store(generation, attempt, index)
             for index in range(attempt.images)
         ]
-        deliver(claimed, attempt, ImageResult(images=(), request_id="req-1"), pictures)
-    assert conclude(claimed)
+        ended = deliver(claimed, attempt, ImageResult(images=(), request_id="req-1"), pictures)
+    assert ended
 
 
 def store(generation: Generation, attempt: Attempt, index: int) -> Picture:
