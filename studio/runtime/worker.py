@@ -19,6 +19,7 @@ def run_worker(app: Celery, *, name: str, queue: str, concurrency: int, grace: f
     # As root the warning about pickle would be shown; only JSON is accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     stop = GracefulStop(grace)
+    signals.worker_ready.connect(stop.arm, weak=False)
     signals.worker_shutting_down.connect(stop.begin, weak=False)
     worker = app.Worker(
         hostname=f"{name}@%h",
@@ -41,6 +42,10 @@ class GracefulStop:
 
     def __init__(self, grace: float) -> None:
         self._grace = grace
+
+    def arm(self, **_: Any) -> None:
+        """Let QUIT end the process at once: Celery's own way needs a pool that can kill its jobs, and would hang."""
+        signal.signal(signal.SIGQUIT, self._end_now)
 
     def begin(self, **_: Any) -> None:
         """Start the clock; from now on a second TERM or Ctrl-C ends the process at once."""

@@ -1,14 +1,14 @@
 """A person without JavaScript: signs in, reads the form's hidden fields, posts it."""
 
 import uuid
-from collections.abc import Mapping
 from html.parser import HTMLParser
 from time import sleep
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
 FIELDS = {
+    "n": "1",
     "model": "gpt-image-2",
     "quality": "low",
     "size": "1024x1024",
@@ -55,16 +55,16 @@ class Browser:
         other._shown = {} if team else self._shown
         return other
 
-    def submit(self, prompt: str, *, key: uuid.UUID | None = None, n: int = 1, **fields: str) -> httpx.Response:
+    def submit(self, prompt: str, *, key: str = "", **fields: str | int) -> httpx.Response:
         """Press Generate once; a server that asks to come back later is asked again with the same key."""
-        body = self.filled(n=n, **fields) | {"prompt": prompt, "key": str(key or uuid.uuid4())}
+        body = self.filled(**fields) | {"prompt": prompt, "key": key or str(uuid.uuid4())}
         answer = self._client.post(f"/t/{self.team}/generations/", data=body)
         while answer.status_code == 503 and "retry-after" in answer.headers:
             sleep(0.2)
             answer = self._client.post(f"/t/{self.team}/generations/", data=body)
         return answer
 
-    def filled(self, **fields: Any) -> dict[str, str]:
+    def filled(self, **fields: str | int) -> dict[str, str]:
         """Return the whole form as the page shows it for these settings, price included."""
         asked = {name: str(value) for name, value in {**FIELDS, **fields}.items()}
         wanted = tuple(asked.values())
@@ -84,6 +84,6 @@ class Browser:
         self._client.close()
 
     @staticmethod
-    def _hidden(answer: httpx.Response) -> Mapping[str, str] | dict[str, str]:
+    def _hidden(answer: httpx.Response) -> dict[str, str]:
         assert answer.status_code == 200, answer.text
         return Hidden(answer.text).fields

@@ -1,17 +1,18 @@
 """Installations of real processes, each with a database of its own."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from studio.runtime.postgres import EmbeddedPostgres
 from tests.crash.brokers import Redis
 from tests.crash.installation import Installation
 from tests.crash.stage import Stage
 from tests.emulators.control import EmulatorControl
 from tests.emulators.openai import running_emulator
+from tests.runtime.processes import new_home
 
 Install = Callable[..., Installation]
 
@@ -25,9 +26,14 @@ def emulator() -> Iterator[EmulatorControl]:
 
 @pytest.fixture(scope="session")
 def stage(emulator: EmulatorControl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """What all installations on the session's database server are copied from."""
-    with closing(Stage(os.environ["DATABASE_URL"], emulator, tmp_path_factory.mktemp("stage"))) as made:
-        yield made
+    """What all installations are copied from, on a server of its own: whole installations need many connections."""
+    with new_home() as home:
+        server = EmbeddedPostgres(home, durable=False)
+        server.start()
+        try:
+            yield Stage(server.dsn(), emulator, tmp_path_factory.mktemp("stage"))
+        finally:
+            server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -57,11 +63,11 @@ def install(stage: Stage, calm: EmulatorControl, request: pytest.FixtureRequest)
     """Make installations; each is audited and removed at the end of the test."""
     with ExitStack() as ending:
 
-        def make(broker: str = "pgmq", **settings: str) -> Installation:
+        def make(broker: str = "pgmq", *, patient: bool = False, **settings: str) -> Installation:
             server = request.getfixturevalue("redis") if broker == "redis" else None
             if server:
                 server.empty()
-            made = ending.enter_context(closing(Installation(stage, server, **settings)))
+            made = ending.enter_context(closing(Installation(stage, server, patient=patient, **settings)))
             ending.callback(made.audit)
             return made
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import socket
 import tempfile
 import uuid
@@ -13,17 +12,18 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import psycopg
 
 from studio.runtime.health import is_healthy
-from tests.crash.browser import Browser
 from tests.crash.brokers import Broker, Pgmq, Redis
+from tests.crash.browser import Browser
 from tests.crash.processes import PROMISE, Process, run_python, wait_until
 from tests.crash.stage import EMAIL, PASSWORD, TEAM, Stage
 from tests.emulators.control import EmulatorControl
 
+# Longer than an outage, so that nobody takes over what is still worked on.
+PATIENT = {"LEASE_SECONDS": "20", "LEASE_RENEWAL_SECONDS": "1"}
 LIVE = frozenset({"queued", "running"})
 
 
@@ -42,18 +42,21 @@ class Outcome:
 class Installation:
     """A database, a home and the processes of one Atelier; `settings` go to each of them."""
 
-    def __init__(self, stage: Stage, redis: Redis | None = None, **settings: str) -> None:
+    def __init__(self, stage: Stage, redis: Redis | None = None, *, patient: bool = False, **settings: str) -> None:
         self.stage = stage
         self.emulator: EmulatorControl = stage.emulator
         self.home = Path(tempfile.mkdtemp(prefix="atelier-crash-"))
         self.processes: list[Process] = []
-        self._settings = settings | ({"CELERY_BROKER_URL": redis.url} if redis else {})
+        self.url = ""
+        self._settings = settings | (PATIENT if patient else {}) | ({"CELERY_BROKER_URL": redis.url} if redis else {})
         self._name = stage.copy_database()
         self.database: psycopg.Connection[Any] = psycopg.connect(stage.dsn(self._name), autocommit=True)
         self.broker: Broker = redis or Pgmq(self.database)
         self._sockets: list[socket.socket] = []
         self._browsers: list[Browser] = []
         self._numbers = count(1)
+        for folder in ("media", "spool"):
+            (self.home / folder).mkdir()
         self._use_collected_files()
 
     def start(self, role: str, *arguments: str, keep: int = -1, **settings: str) -> Process:
@@ -81,8 +84,8 @@ class Installation:
         """Start web and the other roles at once and return somebody signed in."""
         for role in roles:
             self.start(role)
-        _, url = self.start_web()
-        return self.browser_at(url).sign_in(EMAIL, PASSWORD)
+        _, self.url = self.start_web()
+        return self.browser_at(self.url).sign_in(EMAIL, PASSWORD)
 
     def browser_at(self, url: str) -> Browser:
         """Return a browser that nobody has signed in with."""
@@ -97,13 +100,13 @@ class Installation:
         """Return what a process is told."""
         return self.stage.environment(self.home, self._name, **{**self._settings, **settings})
 
-    def submit(self, browser: Browser, *, times: int = 1, n: int = 1, **fields: str) -> list[int]:
+    def submit(self, browser: Browser, *, times: int = 1, n: int = 1, model: str = "gpt-image-2") -> list[int]:
         """Submit prompts that are all different; each must be taken."""
         prompts = [f"A red kite, {uuid.uuid4().hex}" for _ in range(times)]
-        browser.filled(n=n, **fields)
+        browser.filled(n=n, model=model)
         with ThreadPoolExecutor(8) as threads:
-            answers = list(threads.map(lambda prompt: browser.submit(prompt, n=n, **fields), prompts))
-        assert [answer.status_code for answer in answers] == [303] * times, answers[0].text
+            answers = list(threads.map(lambda prompt: browser.submit(prompt, n=n, model=model), prompts))
+        assert [answer.status_code for answer in answers] == [303] * times, self.story()
         found = self.rows("SELECT id FROM generations_generation WHERE prompt = ANY(%s) ORDER BY id", prompts)
         return [row[0] for row in found]
 
@@ -138,7 +141,7 @@ class Installation:
     def story(self) -> str:
         """Return generations by state and the last words of every process."""
         states = self.rows("SELECT state, count(*) FROM generations_generation GROUP BY state")
-        logs = [f"--- {process.log.stem}\n{process.output[-3000:]}" for process in self.processes]
+        logs = [f"--- {process.log.stem}\n{process.output}" for process in self.processes]
         return "\n".join([str(states), *logs])
 
     def outcome(self, generation: int) -> Outcome:
@@ -186,7 +189,8 @@ class Installation:
         """Each paid call belongs to one attempt that was marked as sent before; no attempt was answered twice."""
         attempts = self.rows(
             "SELECT g.prompt, a.request_id FROM generations_attempt a JOIN generations_generation g"
-            " ON g.id = a.generation_id WHERE a.sent_at IS NOT NULL"
+            " ON g.id = a.generation_id JOIN providers_connection c ON c.id = a.connection_id"
+            " WHERE a.sent_at IS NOT NULL AND c.protocol = 'openai'"
         )
         prompts = {prompt for prompt, _ in attempts}
         books = [record for record in self.emulator.requests() if record["prompt"] in prompts]
@@ -195,10 +199,10 @@ class Installation:
         named = Counter(request_id for _, request_id in attempts if request_id)
         assert named <= Counter(record["id"] for record in books)
 
-    def is_up(self, url: str) -> bool:
-        """Tell whether a web process answers."""
-        with urlopen(f"{url}/healthz", timeout=10) as answer:
-            return bool(answer.status == 200)
+    def reconnect(self) -> None:
+        """Read on after the database was away."""
+        self.database.close()
+        self.database = psycopg.connect(self.stage.dsn(self._name), autocommit=True)
 
     def end_processes(self) -> None:
         """End what still runs; a frozen process, too."""
@@ -208,14 +212,14 @@ class Installation:
     def close(self) -> None:
         """End and remove everything."""
         self.end_processes()
-        for closable in (*self._browsers, *self._sockets, self.database):
-            closable.close()
+        for browser in self._browsers:
+            browser.close()
+        for bound in self._sockets:
+            bound.close()
+        self.database.close()
         self.stage.drop_database(self._name)
         shutil.rmtree(self.home)
 
     def _use_collected_files(self) -> None:
         (self.home / "static").symlink_to(self.stage.home / "static")
         shutil.copy(self.stage.home / "static.stamp", self.home)
-
-
-TERM, KILL, STOP, CONTINUE = signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT

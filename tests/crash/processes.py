@@ -44,7 +44,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 pass_fds=keep,
                 start_new_session=True,
-                preexec_fn=tied_to_parent(signal.SIGKILL),
+                preexec_fn=tied_to_parent(signal.SIGKILL),  # noqa: PLW1509  # started from the main thread
             )
 
     @classmethod
@@ -65,8 +65,9 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What it has written so far."""
-        return self.log.read_text(errors="replace")
+        """What it has written so far, and how it ended."""
+        said = "\n".join(line[:300] for line in self.log.read_text(errors="replace").splitlines()[-40:])
+        return f"{said}\n(exit status {self._child.poll()})"
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -77,9 +78,13 @@ class Process:
         wait_until(lambda: not self.is_running, lambda: f"the end of {self.log.stem}\n{self.output}", patience=patience)
         return int(self._child.returncode)
 
-    def wait_for(self, words: str) -> None:
-        """Wait for something in its output."""
-        wait_until(lambda: words in self.output, lambda: f"{words!r} of {self.log.stem}\n{self.output}")
+    def has_ended_after(self, number: signal.Signals) -> bool:
+        """Send the signal once more unless it has ended; tell whether it has."""
+        if self.is_running:
+            self.send(number)
+            # Sent more often than it waits for its broker at a time, a signal would not be looked at.
+            time.sleep(0.5)
+        return not self.is_running
 
     def kill(self) -> None:
         """End it now, with everything it has started."""

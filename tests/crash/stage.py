@@ -26,8 +26,8 @@ from django.core.management import call_command
 from studio.runtime.static import StaticFiles
 call_command("migrate", "--noinput", verbosity=0)
 call_command("prepare")
-call_command("add_connection", "--shared", "--protocol=openai", "--base-url=" + sys.argv[1], "--secret-env=EMULATOR_KEY",
-    "--name=OpenAI")
+call_command("add_connection", "--shared", "--protocol=openai", "--name=OpenAI", "--base-url=" + sys.argv[1],
+    "--secret-env=EMULATOR_KEY")
 call_command("collectstatic", "--noinput", verbosity=0)
 StaticFiles(settings.HOME).mark_fresh()
 """
@@ -82,10 +82,6 @@ class Stage:
         """Remove a database with whoever is still connected to it."""
         with psycopg.connect(self.server, autocommit=True) as server:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-    def close(self) -> None:
-        """Remove what was made."""
-        self.drop_database(self._template)
 
     def _new_database(self, template: str = "template0") -> str:
         name = f"crash_{uuid.uuid4().hex}"

@@ -69,7 +69,7 @@ def test_worker_dies_and_another_goes_on(house: House, point: str, number: int) 
 
 @pytest.mark.parametrize("number", ROUNDS)
 def test_web_dies_after_hold_and_nothing_exists(house: House, number: int) -> None:
-    installation, key, prompt = house.installation, uuid.uuid4(), f"A red kite, {uuid.uuid4().hex}"
+    installation, key, prompt = house.installation, str(uuid.uuid4()), f"A red kite, {uuid.uuid4().hex}"
     before = credits(installation)
     web, url = installation.start_web(ATELIER_CRASH_AT="after_hold")
 
@@ -93,7 +93,7 @@ def test_web_dies_after_hold_and_nothing_exists(house: House, number: int) -> No
 
 @pytest.mark.parametrize("number", ROUNDS)
 def test_web_dies_before_publish_and_the_sweep_rings(house: House, number: int) -> None:
-    installation, key, prompt = house.installation, uuid.uuid4(), f"A red kite, {uuid.uuid4().hex}"
+    installation, key, prompt = house.installation, str(uuid.uuid4()), f"A red kite, {uuid.uuid4().hex}"
     worker = installation.start("worker")
     web, url = installation.start_web(ATELIER_CRASH_AT="before_publish")
 
@@ -119,6 +119,6 @@ def credits(installation: Installation) -> tuple[int, int]:
     return balance, held
 
 
-def submitted(installation: Installation, key: uuid.UUID) -> list[int]:
+def submitted(installation: Installation, key: str) -> list[int]:
     """Return the generations of a submission key."""
     return [row[0] for row in installation.rows("SELECT id FROM generations_generation WHERE key = %s", key)]
