@@ -55,6 +55,16 @@ _TAKE_FAIREST = """
 """
 
 
+# One statement for all of a process's claims. The fence says whose lease it is: a thread that was overtaken, even by
+# another one of its own process, must not keep the lease of its successor fresh.
+_RENEW = """
+    UPDATE generations_generation g
+    SET lease_expires_at = statement_timestamp() + make_interval(secs => %(seconds)s)
+    FROM unnest(%(ids)s::bigint[], %(fences)s::int[]) AS held(id, fence)
+    WHERE g.id = held.id AND g.fence = held.fence AND g.state = 'running'
+"""
+
+
 class Fenced(Exception):
     """Another worker holds this generation by now, or it has ended: write nothing more."""
 
@@ -95,11 +105,17 @@ def take_over(*, generation_id: int, worker: str) -> Claim | None:
         return Claim(generation_id=generation_id, fence=fence)
 
 
-def renew(*, generation_ids: Collection[int], worker: str) -> None:
-    """Prolong the leases of everything a worker process holds, in one statement."""
-    Generation.objects.filter(pk__in=generation_ids, worker=worker, state=GenerationState.RUNNING).update(
-        lease_expires_at=_lease_end()
-    )
+def renew(claims: Collection[Claim]) -> None:
+    """Prolong the leases of everything a worker process holds, in one statement; claims that are lost stay lost."""
+    ids, fences = [claim.generation_id for claim in claims], [claim.fence for claim in claims]
+    with database.cursor() as cursor:
+        cursor.execute(_RENEW, {"seconds": float(settings.LEASE_SECONDS), "ids": ids, "fences": fences})
+
+
+def newest_claim(generation_id: int) -> Claim | None:
+    """Return the claim that holds or last held a generation, whoever has it."""
+    fence = Generation.objects.filter(pk=generation_id).values_list("fence", flat=True).first()
+    return None if fence is None else Claim(generation_id=generation_id, fence=fence)
 
 
 def give_back(claim: Claim) -> None:
@@ -150,7 +166,9 @@ def _may_ask(connection: Connection) -> bool:
 
 
 def _asked_last_minute(connection: Connection) -> int:
-    recent = Attempt.objects.filter(connection=connection, sent_at__gt=Now() - timedelta(minutes=1))
+    # Planned calls leave in a moment: without them, all who claim before the first is sent would find room.
+    planned = Q(sent_at=None, state=AttemptState.PLANNED)
+    recent = Attempt.objects.filter(planned | Q(sent_at__gt=Now() - timedelta(minutes=1)), connection=connection)
     total: int = recent.aggregate(total=Coalesce(Sum("images"), 0))["total"]
     return total
 

@@ -33,7 +33,8 @@ from studio.usage.services import record_usage
 logger = logging.getLogger(__name__)
 
 MOST_TRIES = 8
-LONGEST_PAUSE = 60.0
+# Also where a provider says "now", as with a date that has passed: eight tries in a row would be no pause at all.
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # A provider that asks for more than this may not silence a whole connection: the generation fails instead.
 LONGEST_SLOWDOWN = timedelta(minutes=5)
 
@@ -64,15 +65,16 @@ def file_key(attempt: Attempt, index: int) -> uuid.UUID:
 
 
 def mark_sent(claim: Claim) -> list[Attempt]:
-    """Commit that the planned calls are about to leave and return them as they were; after a cancel there are none."""
+    """Commit that the planned calls are about to leave and return them; after a cancel there are none."""
     with fenced(claim) as generation:
         planned = generation.attempts.filter(state=AttemptState.PLANNED)
         if generation.cancel_requested_at is not None:
             _cancel_unsent(generation)
             return []
-        attempts = list(planned.select_related("connection", "generation__model").order_by("number"))
         planned.update(state=AttemptState.SENT, sent_at=Now(), fence=claim.fence)
-        return attempts
+        # By the fence, not by what was planned: repeated after a commit whose answer was lost, it finds the same calls.
+        sent = generation.attempts.filter(state=AttemptState.SENT, fence=claim.fence)
+        return list(sent.select_related("connection", "generation__model").order_by("number"))
 
 
 def mark_answered(claim: Claim, attempt: Attempt, answer: Answer) -> None:
@@ -131,7 +133,8 @@ def fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
             provider_message=(error.provider_message or str(error))[:500],
             possible_cost=error.sent,
         )
-        tries = generation.attempts.filter(state=AttemptState.FAILED).count()
+        # Calls that left together are one try.
+        tries = generation.attempts.filter(state=AttemptState.FAILED).values("fence").distinct().count()
         pause = _pause(tries, error)
         if error.kind == "rate_limited":
             _slow_down(attempt.connection_id, min(pause, LONGEST_SLOWDOWN))
@@ -239,7 +242,8 @@ def _may_retry(generation: Generation, error: ProviderError, tries: int, pause: 
 
 def _pause(tries: int, error: ProviderError) -> timedelta:
     """How long to wait: what the provider asked for, else longer each time; spread, so not all come back at once."""
-    seconds = error.retry_after if error.retry_after is not None else min(LONGEST_PAUSE, 2.0 ** max(0, tries - 1))
+    longer = min(LONGEST_PAUSE, 2.0 ** max(0, tries - 1))
+    seconds = longer if error.retry_after is None else max(SHORTEST_PAUSE, error.retry_after)
     return timedelta(seconds=seconds * random.uniform(1.0, 1.2))  # noqa: S311  # spreads load, guards nothing
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from celery.signals import worker_shutting_down
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 
 from studio.generations.claiming import Claim, renew
 from studio.providers.adapters.transport import ProviderClient
@@ -33,7 +33,7 @@ class Engine:
     def __init__(self) -> None:
         self.worker = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.cpu = threading.BoundedSemaphore(os.cpu_count() or 1)
-        self._held: set[int] = set()
+        self._held: set[Claim] = set()
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread(self._loop.run_forever, "calls")
@@ -48,12 +48,17 @@ class Engine:
     def holding(self, claim: Claim) -> Iterator[None]:
         """Keep the claim's lease fresh meanwhile."""
         with self._lock:
-            self._held.add(claim.generation_id)
+            self._held.add(claim)
         try:
             yield
         finally:
             with self._lock:
-                self._held.discard(claim.generation_id)
+                self._held.discard(claim)
+
+    def is_holding(self, claim: Claim) -> bool:
+        """Whether a thread of this process works under this claim."""
+        with self._lock:
+            return claim in self._held
 
     @staticmethod
     async def _make_client() -> ProviderClient:
@@ -71,19 +76,28 @@ class Engine:
             if held:
                 self._renew(held)
 
-    def _renew(self, held: list[int]) -> None:
+    @staticmethod
+    def _renew(held: list[Claim]) -> None:
         try:
-            renew(generation_ids=held, worker=self.worker)
-        except DatabaseError as error:
+            renew(held)
+        except Error as error:
             # The next turn tries again; a lease that runs out meanwhile fences this process off, which is right.
             logger.warning("Leases could not be renewed: %s", error)
         finally:
             close_old_connections()
 
 
-@cache
+_making = threading.Lock()
+
+
 def engine() -> Engine:
-    """Return this process's engine."""
+    """Return this process's engine; of threads that ask for it first at the same moment, only one makes it."""
+    with _making:
+        return _the_engine()
+
+
+@cache
+def _the_engine() -> Engine:
     return Engine()
 
 

@@ -3,8 +3,9 @@
 import logging
 import random
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, as_completed, wait
+from dataclasses import replace
 from typing import TypeVar
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from studio.generations.models import Attempt
 from studio.generations.spec import GenerationSpec
 from studio.generations.spool import forget_answer, spool_path
 from studio.library.store import BadImage, check_image, put_image
-from studio.providers.adapters.base import Answer, ImageRequest, ReceivedImage
+from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, ReceivedImage
 from studio.providers.adapters.errors import ProviderError
 from studio.providers.gateway import adapter_of, endpoint_of, user_reference
 
@@ -47,10 +48,16 @@ def fulfil_next(connection_id: int) -> bool:
 
 
 def resume(generation_id: int) -> None:
-    """Take over a generation whose lease ran out: deliver what was answered, end what nobody knows, send the rest."""
+    """Take over a generation whose lease ran out: deliver what was answered, end what nobody knows, send the rest.
+
+    One that this process works on itself is left alone: only the database was away, and the lease is renewed anyway.
+    """
     if is_stopping():
         return
     worker = engine()
+    newest = claiming.newest_claim(generation_id)
+    if newest is None or worker.is_holding(newest):
+        return
     claim = claiming.take_over(generation_id=generation_id, worker=worker.worker)
     if claim is not None:
         _work(worker, claim, _recover)
@@ -62,7 +69,8 @@ def _work(worker: Engine, claim: Claim, work: Callable[[Engine, Claim], None]) -
             work(worker, claim)
         except Fenced:
             logger.info("Generation %s went on elsewhere or has ended.", claim.generation_id)
-    let_go_of_database()
+        finally:
+            let_go_of_database()
 
 
 def _recover(worker: Engine, claim: Claim) -> None:
@@ -80,13 +88,35 @@ def _send(worker: Engine, claim: Claim) -> None:
         return
     attempts = _persist(lambda: delivery.mark_sent(claim))
     crash_point("before_send")
-    calls = {_call(worker, attempt): attempt for attempt in attempts}
-    let_go_of_database()
-    for call in as_completed(calls):
-        if _take_answer(worker, claim, calls[call], call):
-            return
+    if not _make_calls(worker, claim, attempts):
+        _persist(lambda: delivery.conclude(claim))
+
+
+def _make_calls(worker: Engine, claim: Claim, attempts: Iterable[Attempt]) -> bool:
+    """Send the attempts and take the answers as they come; no call is under way any more when it returns or raises.
+
+    Returns whether the generation ended with one of them.
+    """
+    calls: dict[Future[Answer], Attempt] = {}
+    try:
+        for attempt in attempts:
+            calls[_call(worker, attempt)] = attempt
         let_go_of_database()
-    _persist(lambda: delivery.conclude(claim))
+        for call in as_completed(calls):
+            if _take_answer(worker, claim, calls[call], call):
+                return True
+            let_go_of_database()
+    except Fenced:
+        # Whoever has the generation now has given these calls up; nobody would read what they bring.
+        for call in calls:
+            call.cancel()
+        raise
+    finally:
+        # What breaks one call must not lose the pictures of the others: their answers reach the spool while the lease
+        # is still kept, and the next owner delivers them.
+        let_go_of_database()
+        wait(calls)
+    return False
 
 
 def _request(attempt: Attempt) -> ImageRequest:
@@ -144,10 +174,7 @@ def _take_answer(worker: Engine, claim: Claim, attempt: Attempt, call: Future[An
 def _deliver_or_fail(worker: Engine, claim: Claim, attempt: Attempt, answer: Answer) -> bool:
     let_go_of_database()
     try:
-        with worker.cpu:
-            result = adapter_of(attempt.connection).read_answer(_request(attempt), answer)
-            wanted = enumerate(result.images[: attempt.images])
-            pictures = [_store(worker, attempt, index, image) for index, image in wanted]
+        result, pictures = _unpack(worker, attempt, answer)
     except ProviderError as error:
         _fail(claim, attempt, error)
         return False
@@ -156,18 +183,34 @@ def _deliver_or_fail(worker: Engine, claim: Claim, attempt: Attempt, answer: Ans
     return ended
 
 
+def _unpack(worker: Engine, attempt: Attempt, answer: Answer) -> tuple[ImageResult, list[Picture | Missing]]:
+    """Read an answer and store its pictures; what is returned no longer holds their bytes."""
+    with worker.cpu:
+        result = adapter_of(attempt.connection).read_answer(_request(attempt), answer)
+        images = dict(enumerate(result.images[: attempt.images]))
+        pictures = {
+            index: _store(attempt, index, image, image.data) for index, image in images.items() if image.url is None
+        }
+    # The gate is for CPU work: a slow place elsewhere must not hold up what others deliver.
+    fetches = {index: _fetch(worker, attempt, index, image.url) for index, image in images.items() if image.url}
+    for index, fetch in fetches.items():
+        pictures[index] = _store_fetched(worker, attempt, index, images[index], fetch)
+    return replace(result, images=()), [pictures[index] for index in images]
+
+
 def _fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
     _persist(lambda: delivery.fail(claim, attempt, error))
     forget_answer(attempt.token)
 
 
-def _store(worker: Engine, attempt: Attempt, index: int, image: ReceivedImage) -> Picture | Missing:
+def _store(attempt: Attempt, index: int, image: ReceivedImage, data: bytes | None) -> Picture | Missing:
     """Check one received picture and write its files; one bad picture does not harm the others of its call."""
+    if data is None:
+        return Missing("bad_image", image.reason)
     try:
-        data = _bytes_of(worker, attempt, index, image)
         checked = check_image(data)
-    except (BadImage, ProviderError) as error:
-        return Missing("bad_image", getattr(error, "designer_message", "") or str(error))
+    except BadImage as error:
+        return Missing("bad_image", str(error))
     key = delivery.file_key(attempt, index)
     try:
         put_image(team_id=attempt.generation.team_id, file_key=key, checked=checked, data=data)
@@ -177,20 +220,27 @@ def _store(worker: Engine, attempt: Attempt, index: int, image: ReceivedImage) -
     return Picture(file_key=key, checked=checked, revised_prompt=image.revised_prompt or "")
 
 
-def _bytes_of(worker: Engine, attempt: Attempt, index: int, image: ReceivedImage) -> bytes:
-    if image.data is not None:
-        return image.data
-    if image.url is None:
-        raise BadImage(image.reason)
-    spool = spool_path(attempt.token, index)
+def _fetch(worker: Engine, attempt: Attempt, index: int, url: str) -> Future[Answer]:
     fetching = worker.client.fetch(
-        image.url, deadline=settings.CALL_DEADLINE, spool=spool, private_hosts=settings.PRIVATE_HOSTS
+        url,
+        deadline=settings.CALL_DEADLINE,
+        spool=spool_path(attempt.token, index),
+        private_hosts=settings.PRIVATE_HOSTS,
     )
-    worker.submit(fetching).result()
+    return worker.submit(fetching)
+
+
+def _store_fetched(
+    worker: Engine, attempt: Attempt, index: int, image: ReceivedImage, fetch: Future[Answer]
+) -> Picture | Missing:
     try:
-        return spool.read_bytes()
+        spooled = fetch.result().body
+        with worker.cpu:
+            return _store(attempt, index, image, spooled.read_bytes())
+    except ProviderError as error:
+        return Missing("bad_image", error.designer_message)
     finally:
-        spool.unlink(missing_ok=True)
+        spool_path(attempt.token, index).unlink(missing_ok=True)
 
 
 def _persist(write: Callable[[], T]) -> T:

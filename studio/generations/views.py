@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.dateparse import parse_date
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from studio.catalogue.pricing import NotOffered
@@ -35,7 +35,7 @@ MOST_NEWER: Final = 20
 
 
 @team_required(Role.VIEWER)
-@require_GET
+@require_safe
 def studio(request: TeamRequest) -> HttpResponse:
     """The composer and the feed; `?from=` fills the composer with an earlier request."""
     if request.htmx and "after" in request.GET:
@@ -91,7 +91,7 @@ def quote(request: TeamRequest) -> HttpResponse:
 
 
 @team_required(Role.VIEWER)
-@require_GET
+@require_safe
 def card(request: TeamRequest, pk: int) -> HttpResponse:
     """One generation, as it is now; without htmx its place in the studio."""
     generation = _find(request, pk)
@@ -123,7 +123,7 @@ def retry(request: TeamRequest, pk: int) -> HttpResponse:
 
 
 @team_required(Role.VIEWER)
-@require_GET
+@require_safe
 def history(request: TeamRequest) -> HttpResponse:
     """Every prompt of the team, newest first."""
     before = read_before(request.GET.get("before"))

@@ -99,6 +99,17 @@ def test_claim_next_respects_pictures_per_minute(team: Team, member: User, rehea
     assert claim_next(connection_id=rehearsal.pk, worker="worker-1") is not None
 
 
+def test_claim_next_counts_pictures_that_are_about_to_be_asked_for(
+    team: Team, member: User, rehearsal: Connection
+) -> None:
+    Connection.objects.filter(pk=rehearsal.pk).update(per_minute=1)
+    submit(team, member, n=1)
+    submit(team, member, n=1)
+    claimed(rehearsal)
+
+    assert claim_next(connection_id=rehearsal.pk, worker="worker-1") is None
+
+
 @pytest.mark.parametrize("change", [{"enabled": False}, {"resume_at": Now() + timedelta(minutes=1)}])
 def test_claim_next_leaves_a_paused_connection_alone(
     team: Team, member: User, rehearsal: Connection, change: dict[str, object]
@@ -141,14 +152,17 @@ def test_fenced_refuses_the_worker_that_was_overtaken(team: Team, member: User, 
         pytest.fail("a late worker was let in")
 
 
-def test_renew_prolongs_only_what_the_worker_holds(team: Team, member: User, rehearsal: Connection) -> None:
+def test_renew_prolongs_only_the_claims_that_are_still_good(team: Team, member: User, rehearsal: Connection) -> None:
     submit(team, member)
-    claim = claimed(rehearsal)
-    lose_lease(claim)
+    overtaken = claimed(rehearsal)
+    lose_lease(overtaken)
+    newer = take_over(generation_id=overtaken.generation_id, worker="worker-1")
+    assert newer is not None
+    lose_lease(newer)
 
-    claiming.renew(generation_ids=[claim.generation_id], worker="worker-2")
+    claiming.renew([overtaken])
     assert Generation.objects.filter(lease_expires_at__lt=Now()).exists()
-    claiming.renew(generation_ids=[claim.generation_id], worker="worker-1")
+    claiming.renew([overtaken, newer])
     assert not Generation.objects.filter(lease_expires_at__lt=Now()).exists()
 
 

@@ -1,10 +1,13 @@
 """The worker's half over real loopback HTTP: every way a provider can answer, and what must then be true."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
@@ -14,15 +17,17 @@ from pytest_django.fixtures import Settings
 
 from studio.accounts.models import User
 from studio.catalogue.services import sync_catalogue
-from studio.generations import fulfilment
+from studio.generations import delivery, fulfilment
 from studio.generations.claiming import claim_next, take_over
 from studio.generations.delivery import mark_sent
+from studio.generations.engine import Engine, engine
 from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, OutputState
 from studio.generations.services import cancel_generation
 from studio.generations.spool import spool_path
 from studio.ledger.models import Entry, HoldState
 from studio.ledger.queries import balance
 from studio.library.models import Asset
+from studio.providers.adapters.base import Answer
 from studio.providers.models import Connection
 from studio.providers.services import create_connection
 from studio.teams.models import Team
@@ -242,6 +247,98 @@ def test_fulfil_safe_failure_goes_back_to_the_queue_until_its_time(
     assert emulator.stats()["paid_pictures"] == 1
 
 
+def test_fulfil_retry_now_still_pauses(team: Team, member: User, openai: Connection, emulator: EmulatorControl) -> None:
+    generation = fulfilled(openai, ask(team, member, "A kite [fault:rate_limited retry_after=0]"))
+
+    refused = Attempt.objects.get()
+    assert generation.next_try_at is not None
+    assert refused.ended_at is not None
+    assert generation.next_try_at - refused.ended_at >= timedelta(seconds=1)
+    assert emulator.stats()["requests"] == 1
+
+
+def test_fulfil_calls_refused_together_are_one_try(
+    team: Team, member: User, rehearsal: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MOST_TRIES", 3)
+    Connection.objects.update(options={"failure": "rate_limited"})
+
+    generation = fulfilled(rehearsal, submit(team, member, n=10))
+
+    assert generation.attempts.filter(state=AttemptState.FAILED).count() == 3
+    assert outcome(generation) == (GenerationState.QUEUED, Counter(waiting=10))
+
+
+def test_fulfil_fetches_result_addresses_while_others_may_compute(
+    team: Team, member: User, openai: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = engine()
+    gates = os.cpu_count() or 1
+    free = []
+    fetch = worker.client.fetch
+
+    def fetch_watched(*args: Any, **options: Any) -> Any:
+        entered = [worker.cpu.acquire(blocking=False) for _ in range(gates)]
+        worker.cpu.release(sum(entered))
+        free.append(sum(entered))
+        return fetch(*args, **options)
+
+    monkeypatch.setattr(worker.client, "fetch", fetch_watched)
+
+    generation = fulfilled(openai, ask(team, member, "A kite [fault:result_url]", n=2))
+
+    assert outcome(generation) == (GenerationState.SUCCEEDED, Counter(delivered=2))
+    assert free == [gates, gates]
+    assert not [*Path(settings.SPOOL_ROOT).glob("*/*")]
+
+
+def test_fulfil_one_call_that_breaks_keeps_the_answers_of_the_others(
+    team: Team, member: User, rehearsal: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = submit(team, member, n=10)
+
+    def fail(_: bytes) -> None:
+        raise RuntimeError("nobody expected this")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fulfilment, "check_image", fail)
+        with pytest.raises(RuntimeError):
+            fulfilment.fulfil_next(rehearsal.pk)
+    assert [spool_path(attempt.token).is_file() for attempt in generation.attempts.all()] == [True] * 3
+    lose_worker(generation)
+
+    fulfilment.resume(generation.pk)
+
+    generation.refresh_from_db()
+    assert outcome(generation) == (GenerationState.SUCCEEDED, Counter(delivered=10))
+
+
+def test_fulfil_fenced_off_ends_the_calls_that_nobody_will_read(
+    team: Team, member: User, rehearsal: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = submit(team, member, n=10)
+    calls: list[Future[Answer]] = []
+    call = fulfilment._call
+
+    def keep(worker: Engine, attempt: Attempt) -> Future[Answer]:
+        attempt.connection.options = {"delay": 60 if attempt.number == 3 else 0}
+        calls.append(call(worker, attempt))
+        return calls[-1]
+
+    def overtake(name: str) -> None:
+        if name == "after_answer":
+            lose_worker(generation)
+            take_over(generation_id=generation.pk, worker="other")
+
+    monkeypatch.setattr(fulfilment, "_call", keep)
+    monkeypatch.setattr(fulfilment, "crash_point", overtake)
+
+    fulfilment.fulfil_next(rehearsal.pk)
+
+    assert calls[2].cancelled()
+    assert Asset.objects.count() == 0
+
+
 def test_fulfil_provider_out_of_reach_waits_for_another_try(
     team: Team, member: User, openai: Connection, settings: Settings
 ) -> None:
@@ -292,6 +389,30 @@ def test_resume_after_sending_ends_interrupted(
     assert outcome(generation) == (GenerationState.INTERRUPTED, Counter(interrupted=1))
     assert Attempt.objects.get().possible_cost
     assert (emulator.stats()["requests"], balance(team).available) == (0, 100)
+
+
+def test_mark_sent_repeated_finds_the_same_calls(team: Team, member: User, openai: Connection) -> None:
+    ask(team, member)
+    claim = claim_next(connection_id=openai.pk, worker="here")
+    assert claim is not None
+
+    assert mark_sent(claim) == mark_sent(claim) == list(Attempt.objects.filter(state=AttemptState.SENT))
+
+
+def test_resume_of_what_this_process_works_on_leaves_it_alone(
+    team: Team, member: User, openai: Connection, emulator: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = ask(team, member)
+
+    def database_was_away(name: str) -> None:
+        if name == "before_send":
+            lose_worker(generation)
+            fulfilment.resume(generation.pk)
+
+    monkeypatch.setattr(fulfilment, "crash_point", database_was_away)
+
+    assert outcome(fulfilled(openai, generation)) == (GenerationState.SUCCEEDED, Counter(delivered=1))
+    assert emulator.stats()["requests"] == 1
 
 
 def test_resume_with_a_spooled_answer_delivers_it(

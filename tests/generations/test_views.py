@@ -38,6 +38,14 @@ def test_studio_has_the_fields_that_stay_the_same(member: User, client_of: Clien
     assert re.search(r'<button[^>]* type="submit" form="compose">.*?Generate</span>', page)
 
 
+def test_pages_answer_head_as_they_answer_get(team: Team, member: User, client_of: ClientOf) -> None:
+    generation = submit(team, member)
+    person = client_of(member)
+
+    for path, status in [(STUDIO, 200), ("/t/halden-co/history/", 200), (f"{CREATE}{generation.pk}/", 302)]:
+        assert person.head(path).status_code == person.get(path).status_code == status
+
+
 def test_studio_says_price_and_what_is_left(member: User, client_of: ClientOf) -> None:
     response = client_of(member).get(STUDIO)
 
