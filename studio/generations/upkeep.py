@@ -19,6 +19,9 @@ from studio.providers.models import Connection
 # A fresh submission rings by itself; only what waits longer than this is rung for again.
 FRESH = timedelta(seconds=3)
 MOST_BELLS = 256
+# While no worker shows a sign of life. Bells that nobody hears stay in the broker, and after a night without workers
+# the first one would have to get through all of them.
+UNHEARD_BELLS = 64
 MOST_ENDED = 500
 SPOOL_AGE = 24 * 3600
 
@@ -88,8 +91,9 @@ def _waiting() -> dict[int, int]:
         .annotate(n=Count("pk"))
     )
     queued = {row["connection_id"]: row["n"] for row in overlooked}
+    most = _most_bells()
     return {
-        connection.pk: min(queued[connection.pk], connection.max_in_flight, MOST_BELLS)
+        connection.pk: min(queued[connection.pk], connection.max_in_flight, most)
         for connection in Connection.objects.filter(pk__in=queued, enabled=True).filter(
             Q(resume_at=None) | Q(resume_at__lte=Now())
         )
@@ -98,4 +102,9 @@ def _waiting() -> dict[int, int]:
 
 def _abandoned() -> list[int]:
     lost = Generation.objects.filter(state=GenerationState.RUNNING, lease_expires_at__lt=Now())
-    return list(lost.order_by("lease_expires_at").values_list("pk", flat=True)[:MOST_BELLS])
+    return list(lost.order_by("lease_expires_at").values_list("pk", flat=True)[: _most_bells()])
+
+
+def _most_bells() -> int:
+    alive = Generation.objects.filter(state=GenerationState.RUNNING, lease_expires_at__gt=Now()).exists()
+    return MOST_BELLS if alive else UNHEARD_BELLS

@@ -43,6 +43,21 @@ def test_sweep_rings_no_more_often_than_the_connection_takes(team: Team, member:
     assert upkeep.sweep().waiting == {rehearsal.pk: 2}
 
 
+def test_sweep_rings_less_while_no_worker_is_alive(
+    team: Team, member: User, rehearsal: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "UNHEARD_BELLS", 2)
+    for _ in range(5):
+        age(submit(team, member), created_at=10)
+    assert upkeep.sweep().waiting == {rehearsal.pk: 2}
+
+    claim_next(connection_id=rehearsal.pk, worker="alive")
+    assert upkeep.sweep().waiting == {rehearsal.pk: 4}
+
+    Generation.objects.filter(state=GenerationState.RUNNING).update(lease_expires_at=Now() - timedelta(seconds=1))
+    assert upkeep.sweep().waiting == {rehearsal.pk: 2}
+
+
 @pytest.mark.parametrize("change", [{"enabled": False}, {"resume_at": Now() + timedelta(minutes=1)}])
 def test_sweep_leaves_a_paused_connection_alone(team: Team, member: User, change: dict[str, object]) -> None:
     age(submit(team, member), created_at=10)
