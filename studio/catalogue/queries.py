@@ -42,8 +42,12 @@ def models_for(team: Team) -> list[Offer]:
 
     The team's own connection serves before a shared one; retired, disabled and unpriced models are left out.
     """
+    return _offers(team, ImageModel.objects.all())
+
+
+def _offers(team: Team, wanted: QuerySet[ImageModel]) -> list[Offer]:
     connections = _connection_by_protocol(team)
-    usable = ImageModel.objects.filter(protocol__in=connections, enabled=True)
+    usable = wanted.filter(protocol__in=connections, enabled=True)
     models = list(usable.filter(Q(retires_on=None) | Q(retires_on__gt=timezone.now().date())))
     priced = _priced(models, Price.objects.filter(model__in=models, version=F("model__price_version")))
     return [
@@ -55,9 +59,8 @@ def models_for(team: Team) -> list[Offer]:
 
 def find_offer(team: Team, slug: str) -> Offer:
     """Return the team's offer of one model; raises NotOffered."""
-    for offer in models_for(team):
-        if offer.model.slug == slug:
-            return offer
+    for offer in _offers(team, ImageModel.objects.filter(slug=slug)):
+        return offer
     raise NotOffered(field="model", message="This model is not available to your team now.")
 
 

@@ -11,10 +11,13 @@ from studio.runtime.console import complain
 from studio.runtime.worker import run_worker
 
 _THREADS = 2
+_NICENESS = 10
 
 
 def run_scheduler(app: Celery, *, grace: float) -> int:
     """Run the clock and the worker of the upkeep queue in one process; return the exit status."""
+    # Upkeep takes what people leave: making previews must not slow the pictures that somebody waits for.
+    os.nice(_NICENESS)
     clock = Clock(app)
     signals.worker_ready.connect(clock.begin, weak=False)
     signals.worker_shutting_down.connect(clock.end, weak=False)

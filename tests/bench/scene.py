@@ -61,7 +61,6 @@ def scene() -> Iterator[Scene]:
         emulator = Process([sys.executable, "-m", "tests.emulators"], dict(os.environ), folder / "emulator.log")
         ends.callback(emulator.kill)
         stage = Stage(server.dsn(), EmulatorControl(_address(emulator)), folder)
-        ends.callback(stage.close)
         assert server.process is not None
         yield Scene(stage, server.process.pid, folder)
 
