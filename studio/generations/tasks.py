@@ -2,6 +2,7 @@
 
 import logging
 
+import psycopg
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
@@ -49,7 +50,8 @@ def ring(connection_id: int, *, expires: float | None = None) -> None:
 
 
 def _send(task: Task, argument: int, *, expires: float | None) -> None:
+    # Nothing is declared on the way: the queues are there, and making them anew from many threads locks them all out.
     try:
-        task.apply_async(args=[argument], expires=expires, retry=False)
-    except OperationalError as error:
+        task.apply_async(args=[argument], expires=expires, retry=False, declare=())
+    except (OperationalError, psycopg.Error) as error:
         logger.warning("The broker does not answer (%s); the sweep will ring again.", error)

@@ -96,7 +96,7 @@ def test_forged_messages_harm_nobody(install: Install, broker: str, place: Path)
         forged(bell, task="studio.generations.tasks.of_tomorrow", arguments=[1]),
         forged(bell, task="os.system", arguments=[f"touch {trap}"]),
         pickled(bell, trap),
-        {**forged(bell, task=FULFIL, arguments=[1]), "body": "not base64 and not JSON"},
+        {**forged(bell, task=FULFIL, arguments=[1]), "body": base64.b64encode(b"no JSON").decode()},
         forged(bell, task=FULFIL, arguments=[connection]),
     ]:
         installation.broker.put(message)
@@ -111,6 +111,25 @@ def test_forged_messages_harm_nobody(install: Install, broker: str, place: Path)
     [following] = installation.submit(browser)
     installation.wait_until_ended([following])
     assert installation.outcome(following) == DONE
+
+
+def test_message_that_cannot_be_unpacked_costs_one_worker_at_most(install: Install, broker: str) -> None:
+    installation = install(broker)
+    browser = installation.open()
+    [generation] = installation.submit(browser)
+    bell = installation.broker.peek()
+    installation.broker.empty()
+    for broken in ({**bell, "body": "not base64"}, {"no": "envelope"}):
+        installation.broker.put(broken)
+
+    # What no library can open may end the process, each message once; the supervisor would start it again.
+    statuses = {installation.start("worker").wait() for _ in range(2 if broker == "redis" else 1)}
+    installation.start("worker")
+    installation.start("scheduler")
+    installation.wait_until_ended([generation])
+
+    assert statuses == {1}
+    assert installation.outcome(generation) == DONE
 
 
 def test_redis_absent_at_submit_and_back_later(install: Install, redis: Redis) -> None:
