@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from studio.audit.actions import Action
+from studio.audit.services import record
 from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.errors import ConnectionRefused
 from studio.providers.models import Connection
@@ -36,6 +38,13 @@ class ConnectionForm(forms.ModelForm[Connection]):
             "resume_at",
         ]
 
+    def clean_options(self) -> dict[str, Any]:
+        """Take nothing for no options, and refuse what is no object: adapters look options up by name."""
+        options = self.cleaned_data["options"]
+        if options is not None and not isinstance(options, dict):
+            raise forms.ValidationError("Options are a JSON object, such as {}.")
+        return options or {}
+
     def clean(self) -> dict[str, Any]:
         """Check the address, and that a secret never follows a connection to another one."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -60,8 +69,19 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
     list_filter = ["protocol", "enabled"]
     list_select_related = ["team"]
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:  # noqa: ARG002  # Django's
+        """A connection keeps its owner: what others made with it would belong to a stranger's account."""
+        return ["team"] if obj else []
+
     def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
-        """Keep the secret unless a new one was given."""
+        """Keep the secret unless a new one was given, and put on record who changed what."""
         if form.cleaned_data.get("new_secret"):
             obj.secret = form.cleaned_data["new_secret"]
         super().save_model(request, obj, form, change)
+        record(
+            action=Action.CONNECTION_CHANGED if change else Action.CONNECTION_CREATED,
+            team_id=obj.team_id,
+            actor_id=request.user.pk,
+            subject=obj.name,
+            data={"protocol": obj.protocol, "base_url": obj.base_url, "changed": form.changed_data if change else []},
+        )

@@ -1,0 +1,89 @@
+"""Connections in the operator's hands: on record, never moved to another team, the secret never shown."""
+
+import pytest
+from django.urls import reverse
+
+from studio.accounts.models import User
+from studio.audit.actions import Action
+from studio.audit.models import AuditEvent
+from studio.providers.models import Connection
+from studio.providers.services import create_connection
+from studio.teams.models import Team
+from tests.conftest import ClientOf
+from tests.factories import make_user
+
+SECRET = "sk-one-secret-0123456789"
+ASKED = {
+    "name": "Ours",
+    "protocol": "openai",
+    "base_url": "https://api.openai.com/v1",
+    "options": "{}",
+    "max_in_flight": "7",
+    "enabled": "on",
+}
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    """Somebody who may enter the administration."""
+    user = make_user("operator@example.com", is_staff=True)
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    return user
+
+
+@pytest.fixture
+def ours(team: Team) -> Connection:
+    """A connection of the team."""
+    return create_connection(team=team, name="Ours", protocol="openai", secret=SECRET, actor=None)
+
+
+def test_change_keeps_secret_and_team_and_is_on_record(
+    operator: User, team: Team, ours: Connection, client_of: ClientOf
+) -> None:
+    path = reverse("admin:providers_connection_change", args=[ours.pk])
+    person = client_of(operator)
+    assert SECRET not in person.get(path).content.decode()
+
+    answer = person.post(path, {**ASKED, "team": "", "new_secret": ""})
+
+    assert answer.status_code == 302
+    ours.refresh_from_db()
+    assert (ours.team, ours.secret, ours.max_in_flight) == (team, SECRET, 7)
+    event = AuditEvent.objects.get(action=Action.CONNECTION_CHANGED)
+    assert (event.team_id, event.actor_id, event.subject) == (team.pk, operator.pk, "Ours")
+    assert "max_in_flight" in event.data["changed"]
+
+
+def test_new_secret_is_on_record_without_its_value(operator: User, ours: Connection, client_of: ClientOf) -> None:
+    path = reverse("admin:providers_connection_change", args=[ours.pk])
+
+    client_of(operator).post(path, {**ASKED, "max_in_flight": "1000", "new_secret": "sk-another-9876543210"})
+
+    ours.refresh_from_db()
+    assert ours.secret == "sk-another-9876543210"
+    event = AuditEvent.objects.get(action=Action.CONNECTION_CHANGED)
+    assert "new_secret" in event.data["changed"]
+    assert "9876543210" not in str(event.data)
+
+
+def test_add_is_on_record(operator: User, team: Team, client_of: ClientOf) -> None:
+    path = reverse("admin:providers_connection_add")
+
+    answer = client_of(operator).post(path, {**ASKED, "team": str(team.pk), "new_secret": SECRET})
+
+    assert answer.status_code == 302
+    made = Connection.objects.get()
+    assert (made.team, made.secret) == (team, SECRET)
+    event = AuditEvent.objects.get(action=Action.CONNECTION_CREATED)
+    assert (event.team_id, event.actor_id) == (team.pk, operator.pk)
+
+
+@pytest.mark.parametrize(
+    ("options", "status"), [("", 302), ('{"organization": "org-1"}', 302), ("[1]", 200), ("x", 200)]
+)
+def test_options_are_an_object_or_nothing(
+    operator: User, ours: Connection, client_of: ClientOf, options: str, status: int
+) -> None:
+    path = reverse("admin:providers_connection_change", args=[ours.pk])
+
+    assert client_of(operator).post(path, {**ASKED, "options": options}).status_code == status
