@@ -64,9 +64,12 @@ class UserAdmin(admin.ModelAdmin[User]):
         """Ask for everything at first, later only for what may change."""
         return super().get_form(request, obj, change, form=ChangeUserForm if change else AddUserForm, **kwargs)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:  # noqa: ARG002  # Django's
-        """Show what explains a person's state."""
-        return ["email", "is_active", "date_joined", "last_login"] if obj else []
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        """Show what explains a person's state; nobody takes their own rights, so an operator always stays."""
+        if obj is None:
+            return []
+        own = ["is_staff"] if obj == request.user else []
+        return ["email", "is_active", "date_joined", "last_login", *own]
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:  # noqa: ARG002  # Django's
         """Put the fields in the order they are read."""

@@ -52,6 +52,16 @@ def test_user_is_made_an_operator(desk: Client, member: User) -> None:
     assert member.email == "priya@halden.example"
 
 
+def test_operator_keeps_their_own_rights(desk: Client, operator: User) -> None:
+    page = f"{USERS}{operator.pk}/change/"
+    assert b'name="is_staff"' not in desk.get(page).content
+
+    assert desk.post(page, {"name": "Ops", "is_staff": ""}).status_code == 302
+
+    operator.refresh_from_db()
+    assert (operator.name, operator.is_staff, operator.is_superuser) == ("Ops", True, True)
+
+
 def test_users_are_never_deleted(desk: Client, member: User) -> None:
     assert desk.post(f"{USERS}{member.pk}/delete/", {"post": "yes"}).status_code == 403
 

@@ -10,7 +10,6 @@ from studio.providers.models import Connection
 from studio.providers.services import create_connection
 from studio.teams.models import Team
 from tests.conftest import ClientOf
-from tests.factories import make_user
 
 SECRET = "sk-one-secret-0123456789"
 ASKED = {
@@ -21,14 +20,6 @@ ASKED = {
     "max_in_flight": "7",
     "enabled": "on",
 }
-
-
-@pytest.fixture
-def operator(db: None) -> User:
-    """Somebody who may enter the administration."""
-    user = make_user("operator@example.com", is_staff=True)
-    User.objects.filter(pk=user.pk).update(is_superuser=True)
-    return user
 
 
 @pytest.fixture
