@@ -71,9 +71,7 @@ class Sheet:
         self.figures: list[Figure] = []
         self._show = show
 
-    def add(
-        self, name: str, value: float, unit: str, *, most: float | None = None, least: float | None = None
-    ) -> None:
+    def add(self, name: str, value: float, unit: str, *, most: float | None = None, least: float | None = None) -> None:
         """Note one figure."""
         figure = Figure(self.subject, name, value, unit, most, least)
         self.figures.append(figure)

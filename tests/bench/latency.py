@@ -63,12 +63,12 @@ def measure_shown(scene: Scene, sheet: Sheet) -> None:
             made.wait_until_ended(crowd)
             page.wait_for(crowd)
             together = _waits(made, page, crowd)
-        sheet.add("provider's last byte → card with picture, p50", percentile([w[0] for w in alone], 0.5), "ms")
-        sheet.add("provider's last byte → card with picture, p95", percentile([w[0] for w in alone], 0.95), "ms", most=250)
-        sheet.add("provider's last byte → thumbnail loaded, p95", percentile([w[1] for w in alone], 0.95), "ms")
-        sheet.add(
-            f"the same, card, {AT_ONCE} at once, p95", percentile([w[0] for w in together], 0.95), "ms", most=1000
-        )
+        shown, loaded = [waits[0] for waits in alone], [waits[1] for waits in alone]
+        crowded = [waits[0] for waits in together]
+        sheet.add("provider's last byte → card with picture, p50", percentile(shown, 0.5), "ms")
+        sheet.add("provider's last byte → card with picture, p95", percentile(shown, 0.95), "ms", most=250)
+        sheet.add("provider's last byte → thumbnail loaded, p95", percentile(loaded, 0.95), "ms")
+        sheet.add(f"the same, card, {AT_ONCE} at once, p95", percentile(crowded, 0.95), "ms", most=1000)
 
 
 def _show(made: Installation, browser: Browser, page: OpenPage) -> tuple[float, float]:
@@ -80,6 +80,4 @@ def _show(made: Installation, browser: Browser, page: OpenPage) -> tuple[float, 
 def _waits(made: Installation, page: OpenPage, ids: list[int]) -> list[tuple[float, float]]:
     done = {record["prompt"]: record["done_at"] for record in made.emulator.requests()}
     prompts = dict(made.rows("SELECT id, prompt FROM generations_generation WHERE id = ANY(%s)", ids))
-    return [
-        (1000 * (page.shown[pk] - done[prompts[pk]]), 1000 * (page.loaded[pk] - done[prompts[pk]])) for pk in ids
-    ]
+    return [(1000 * (page.shown[pk] - done[prompts[pk]]), 1000 * (page.loaded[pk] - done[prompts[pk]])) for pk in ids]

@@ -1,7 +1,6 @@
 """Credits moved per second on one hot team: through the services, and by the bare statement."""
 
 import json
-import sys
 
 from tests.bench.figures import Sheet
 from tests.bench.scene import Scene

@@ -22,7 +22,9 @@ def main() -> None:
     counts = {}
     for address in addresses:
         for _ in range(2):
-            with CaptureQueriesContext(connection, ) as captured:
+            with CaptureQueriesContext(
+                connection,
+            ) as captured:
                 answer = client.get(address)
             assert answer.status_code == 200, answer
         counts[address] = len(captured)

@@ -41,7 +41,7 @@ class Scene:
             server = Redis(self.folder) if redis else None
             if server:
                 ends.callback(server.stop)
-            made = Installation(self.stage, server, **{**AS_SHIPPED, **settings})
+            made = Installation(self.stage, server, patient=False, **{**AS_SHIPPED, **settings})
             ends.callback(made.close)
             made.manage("grant_credits", TEAM, str(credits), "--reason", "bench")
             self.stage.emulator.reset()
