@@ -35,7 +35,7 @@ class Site:
             "STOP_GRACE": "5",
             **settings,
         }
-        self._atelier = Atelier(home, **self._settings)
+        self._atelier = Atelier(home, python=sys.executable, user=None, **self._settings)
         self.url = f"http://127.0.0.1:{self._atelier.port}"
         self._atelier.wait_until_ready()
 

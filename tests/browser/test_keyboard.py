@@ -15,7 +15,9 @@ _FOCUSED = """() => {
   const element = document.activeElement;
   return element.ariaLabel || element.labels?.[0]?.textContent.trim() || element.textContent.trim();
 }"""
-_LOOK = "(element) => { const look = getComputedStyle(element); return [look.outline, look.boxShadow, look.borderColor]; }"
+_LOOK = (
+    "(element) => { const look = getComputedStyle(element); return [look.outline, look.boxShadow, look.borderColor]; }"
+)
 
 
 def tab(visitor: Visitor) -> str:
@@ -103,7 +105,11 @@ def test_double_click_makes_one(studio: Visitor) -> None:
 
 def test_another_prompt_sent_before_the_first_is_answered_waits_for_its_key(studio: Visitor) -> None:
     held: list[Route] = []
-    studio.page.route("**/generations/", lambda route: held.append(route), times=1)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    studio.page.route("**/generations/", hold, times=1)
     studio.field("Prompt").fill("The slow first")
     studio.generate.click()
     studio.field("Prompt").fill("The quick second")

@@ -60,7 +60,7 @@ class Visitor:
 
     def hear_nothing(self) -> None:
         """Fail on whatever the console has heard so far."""
-        assert self.ears.complaints == []
+        assert not self.ears.complaints, "\n".join(self.ears.complaints)
 
     def field(self, label: str) -> Locator:
         """Return one of the composer's fields by its accessible name."""
