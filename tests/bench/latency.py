@@ -14,6 +14,10 @@ SUBMITS = 60
 SHOWN = 40
 AT_ONCE = 50
 _PAUSE = 0.15
+_STEPS = """
+    SELECT g.prompt, extract(epoch FROM g.started_at)::float, extract(epoch FROM min(a.sent_at))::float
+    FROM generations_generation g JOIN generations_attempt a ON a.generation_id = g.id GROUP BY g.id
+"""
 
 
 def measure_begun_pgmq(scene: Scene, sheet: Sheet) -> None:
@@ -34,17 +38,24 @@ def _begun(made: Installation, sheet: Sheet, broker: str, *, most: float) -> Non
     pressed = {}
     for _ in range(SUBMITS):
         prompt = f"A red kite, {uuid.uuid4().hex}"
-        body_ready = time.time()
+        pressed[prompt] = time.time()
         answer = browser.submit(prompt)
         assert answer.status_code == 303, answer.text
-        pressed[prompt] = body_ready
         time.sleep(_PAUSE)
     ids = [row[0] for row in made.rows("SELECT id FROM generations_generation")]
     made.wait_until_ended(ids)
     called = {record["prompt"]: record["at"] for record in made.emulator.requests()}
-    waits = [1000 * (called[prompt] - at) for prompt, at in pressed.items()]
+    steps = [
+        (at, started, sent, called[prompt])
+        for prompt, started, sent in made.rows(_STEPS)
+        if (at := pressed.get(prompt))
+    ]
+    waits = [1000 * (call - at) for at, _, _, call in steps]
     sheet.add(f"submit → provider call on {broker}, p50", percentile(waits, 0.5), "ms")
     sheet.add(f"submit → provider call on {broker}, p95", percentile(waits, 0.95), "ms", most=most)
+    for name, first, then in (("submit → claimed", 0, 1), ("claimed → about to be sent", 1, 2), ("→ received", 2, 3)):
+        parts = [1000 * (step[then] - step[first]) for step in steps]
+        sheet.add(f"of it, {name}, p50", percentile(parts, 0.5), "ms")
 
 
 def measure_shown(scene: Scene, sheet: Sheet) -> None:
