@@ -1,5 +1,6 @@
 """Connections for the operator; the secret goes in and never comes out."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -8,6 +9,7 @@ from django.http import HttpRequest
 
 from studio.audit.actions import Action
 from studio.audit.services import record
+from studio.core.middleware import is_unstorable
 from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.errors import ConnectionRefused
 from studio.providers.models import Connection
@@ -43,6 +45,12 @@ class ConnectionForm(forms.ModelForm[Connection]):
         options = self.cleaned_data["options"]
         if options is not None and not isinstance(options, dict):
             raise forms.ValidationError("Options are a JSON object, such as {}.")
+        try:
+            text = json.dumps(options, allow_nan=False, ensure_ascii=False)
+        except ValueError as error:
+            raise forms.ValidationError("Options hold a number that is none.") from error
+        if is_unstorable(text) or "\\u0000" in text:
+            raise forms.ValidationError("Options hold a character that cannot be stored.")
         return options or {}
 
     def clean(self) -> dict[str, Any]:

@@ -70,7 +70,16 @@ def test_add_is_on_record(operator: User, team: Team, client_of: ClientOf) -> No
 
 
 @pytest.mark.parametrize(
-    ("options", "status"), [("", 302), ('{"organization": "org-1"}', 302), ("[1]", 200), ("x", 200)]
+    ("options", "status"),
+    [
+        ("", 302),
+        ('{"organization": "org-1"}', 302),
+        ("[1]", 200),
+        ("x", 200),
+        ('{"a": NaN}', 200),
+        ('{"a": "\\u0000"}', 200),
+        ('{"a": "\\ud800"}', 200),
+    ],
 )
 def test_options_are_an_object_or_nothing(
     operator: User, ours: Connection, client_of: ClientOf, options: str, status: int
