@@ -20,7 +20,7 @@ from studio.catalogue.pricing import NotOffered
 from studio.catalogue.queries import price_at
 from studio.generations.claiming import Claim, Fenced, fenced, requeue
 from studio.generations.ending import end_if_done
-from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, Output, OutputState
+from studio.generations.models import Attempt, AttemptState, Generation, Output, OutputState
 from studio.generations.spec import GenerationSpec
 from studio.library.services import add_asset
 from studio.library.store import CheckedImage
@@ -79,11 +79,11 @@ def mark_sent(claim: Claim) -> list[Attempt]:
 
 def mark_answered(claim: Claim, attempt: Attempt, answer: Answer) -> None:
     """Commit that the whole answer is in the spool: from here a crash costs nothing."""
-    mine = Q(generation__fence=claim.fence, generation__state=GenerationState.RUNNING)
-    # One statement without a lock: whoever takes over at this moment finds the answer in the spool either way.
-    # A repetition after a lost confirmation finds it marked already.
+    # One statement without a lock on the generation: whoever takes over at this moment finds the answer in the spool
+    # either way. It looks at this row alone, so that it sees what a takeover that it waited for has made of it. A
+    # repetition after a lost confirmation finds it marked already.
     still_open = (AttemptState.SENT, AttemptState.ANSWERED)
-    marked = Attempt.objects.filter(mine, pk=attempt.pk, state__in=still_open).update(
+    marked = Attempt.objects.filter(pk=attempt.pk, fence=claim.fence, state__in=still_open).update(
         state=AttemptState.ANSWERED,
         answered_at=Now(),
         status_code=answer.status,
