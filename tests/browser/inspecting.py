@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page
@@ -62,15 +61,15 @@ class Ears:
         self._expected.remove(pattern)
 
 
-def inspect(page: Page, name: str, *, looks: Any = LOOKS) -> None:
+def inspect(page: Page, name: str) -> None:
     """Hold the page, as it is now, to everything that any page promises, and keep its pictures in test-results."""
     viewport = page.viewport_size
     found: list[str] = []
-    for theme, width in looks:
+    for theme, width in LOOKS:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.evaluate(_STILL)
-        _photograph(page, f"{name}-{theme}-{width}")
+        page.screenshot(path=RESULTS / f"{name}-{theme}-{width}.png", animations="disabled")
         found += [f"{name} {theme} {width}: {line}" for line in _violations(page)]
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
@@ -80,12 +79,6 @@ def inspect(page: Page, name: str, *, looks: Any = LOOKS) -> None:
     if viewport:
         page.set_viewport_size(viewport)
     assert not found, "\n".join(found)
-
-
-def _photograph(page: Page, name: str) -> Path:
-    path = RESULTS / f"{name}.png"
-    page.screenshot(path=path, full_page=False, animations="disabled")
-    return path
 
 
 def _violations(page: Page) -> list[str]:
