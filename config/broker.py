@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
-_DJANGO_ONLY = {"assume_role", "isolation_level", "pool", "server_side_binding"}
+_DJANGO_ONLY = {"assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding"}
 
 
 def pgmq_options(*, database: Mapping[str, Any], visibility_timeout: int) -> dict[str, object]:

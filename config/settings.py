@@ -64,8 +64,6 @@ TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 for _proxy in TRUSTED_PROXIES:
     env.check("TRUSTED_PROXIES", partial(ip_network, _proxy), "a list of addresses or networks, with commas")
 _secure = _base.scheme == "https"
-if TRUSTED_PROXIES:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Apps
 INSTALLED_APPS = [
@@ -193,7 +191,8 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_NAME = "atelier_csrf"
 CSRF_FAILURE_VIEW = "studio.core.views.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
-SECURE_SSL_REDIRECT = _secure
+# Only a trusted proxy tells this process that a request came by https; without one it would redirect for ever.
+SECURE_SSL_REDIRECT = _secure and bool(TRUSTED_PROXIES)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {

@@ -30,12 +30,13 @@ def resume(generation_id: int) -> None:
 @shared_task(name="studio.generations.tasks.sweep")
 def sweep() -> None:
     """Do the housekeeping and ring again for whatever nobody picked up."""
-    found = upkeep.sweep()
+    found = upkeep.find_work()
     for connection_id, waiting in found.waiting.items():
         for _ in range(waiting):
             ring(connection_id, expires=SWEEP_BELL_SECONDS)
     for generation_id in found.abandoned:
         _send(resume, generation_id, expires=SWEEP_BELL_SECONDS)
+    upkeep.end_expired()
 
 
 @shared_task(name="studio.generations.tasks.sweep_spool")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
@@ -36,9 +36,8 @@ class Found:
     abandoned: list[int]
 
 
-def sweep() -> Found:
-    """End what is past its deadline and return what needs a worker."""
-    end_expired()
+def find_work() -> Found:
+    """Return what needs a worker."""
     return Found(waiting=_waiting(), abandoned=_abandoned())
 
 
@@ -92,17 +91,24 @@ def _waiting() -> dict[int, int]:
     )
     queued = {row["connection_id"]: row["n"] for row in overlooked}
     most = _most_bells()
-    return {
-        connection.pk: min(queued[connection.pk], connection.max_in_flight, most)
-        for connection in Connection.objects.filter(pk__in=queued, enabled=True).filter(
-            Q(resume_at=None) | Q(resume_at__lte=Now())
-        )
-    }
+    free = Connection.objects.filter(Q(resume_at=None) | Q(resume_at__lte=Now()), pk__in=queued, enabled=True)
+    return {pk: min(queued[pk], room, most) for pk, room in free.values_list("pk", "max_in_flight")}
 
 
 def _abandoned() -> list[int]:
+    if not _leases_could_be_renewed():
+        return []
     lost = Generation.objects.filter(state=GenerationState.RUNNING, lease_expires_at__lt=Now())
     return list(lost.order_by("lease_expires_at").values_list("pk", flat=True)[: _most_bells()])
+
+
+def _leases_could_be_renewed() -> bool:
+    """Whether the database has been up for two renewals: after a restart every lease may look lost that is not."""
+    up_for = "SELECT pg_postmaster_start_time() < statement_timestamp() - make_interval(secs => %s)"
+    with connection.cursor() as cursor:
+        cursor.execute(up_for, [2 * settings.LEASE_RENEWAL_SECONDS])
+        (could,) = cursor.fetchone()
+    return bool(could)
 
 
 def _most_bells() -> int:

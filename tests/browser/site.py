@@ -30,7 +30,6 @@ class Site:
         self.emulator = emulator
         self._settings = {
             "ATELIER_TESTING": "1",
-            "DJANGO_SETTINGS_MODULE": "config.settings",  # pytest leaves the settings of the tests in the environment
             "PRIVATE_HOSTS": emulator.place,
             "STOP_GRACE": "5",
             **settings,

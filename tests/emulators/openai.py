@@ -62,6 +62,8 @@ class OpenAIEmulator:
         self._forget()
 
     def _forget(self) -> None:
+        # A call that began before is nobody's any more: its end must not be counted among the new ones.
+        self._era = object()
         self.settings = Settings()
         self.records: list[Record] = []
         self._queued: deque[Fault] = deque()
@@ -83,6 +85,7 @@ class OpenAIEmulator:
             await _answer_json(wire, 404, {"error": {"message": "Unknown address.", "type": "invalid_request_error"}})
 
     async def _count(self, request: Request, wire: Wire) -> None:
+        era = self._era
         self._in_flight += 1
         self._most_in_flight = max(self._most_in_flight, self._in_flight)
         record = Record(id=f"req_emulated{next(self._numbers):08d}", at=time.time())
@@ -94,7 +97,8 @@ class OpenAIEmulator:
             await _answer_json(wire, refusal.status, refusal.document, x_request_id=record.id)
         finally:
             record.finished, record.done_at = True, time.time()
-            self._in_flight -= 1
+            if era is self._era:
+                self._in_flight -= 1
 
     async def _generate(self, request: Request, wire: Wire, record: Record) -> None:
         self._check_key(request)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from pytest_django.fixtures import Settings
 
 from studio.accounts.models import User
 from studio.generations import upkeep
@@ -26,69 +27,87 @@ def age(generation: Generation, **seconds: float) -> None:
     Generation.objects.filter(pk=generation.pk).update(**changes)
 
 
-def test_sweep_rings_for_what_nobody_picked_up(team: Team, member: User, rehearsal: Connection) -> None:
+def test_find_work_rings_for_what_nobody_picked_up(team: Team, member: User, rehearsal: Connection) -> None:
     fresh, lost = submit(team, member), submit(team, member)
     age(lost, created_at=10)
 
-    assert upkeep.sweep() == upkeep.Found(waiting={rehearsal.pk: 1}, abandoned=[])
+    assert upkeep.find_work() == upkeep.Found(waiting={rehearsal.pk: 1}, abandoned=[])
     fresh.refresh_from_db()
     assert fresh.state == GenerationState.QUEUED
 
 
-def test_sweep_rings_no_more_often_than_the_connection_takes(team: Team, member: User, rehearsal: Connection) -> None:
+def test_find_work_rings_no_more_often_than_the_connection_takes(
+    team: Team, member: User, rehearsal: Connection
+) -> None:
     Connection.objects.update(max_in_flight=2)
     for _ in range(5):
         age(submit(team, member), created_at=10)
 
-    assert upkeep.sweep().waiting == {rehearsal.pk: 2}
+    assert upkeep.find_work().waiting == {rehearsal.pk: 2}
 
 
-def test_sweep_rings_less_while_no_worker_is_alive(
+def test_find_work_rings_less_while_no_worker_is_alive(
     team: Team, member: User, rehearsal: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "UNHEARD_BELLS", 2)
     for _ in range(5):
         age(submit(team, member), created_at=10)
-    assert upkeep.sweep().waiting == {rehearsal.pk: 2}
+    assert upkeep.find_work().waiting == {rehearsal.pk: 2}
 
     claim_next(connection_id=rehearsal.pk, worker="alive")
-    assert upkeep.sweep().waiting == {rehearsal.pk: 4}
+    assert upkeep.find_work().waiting == {rehearsal.pk: 4}
 
     Generation.objects.filter(state=GenerationState.RUNNING).update(lease_expires_at=Now() - timedelta(seconds=1))
-    assert upkeep.sweep().waiting == {rehearsal.pk: 2}
+    assert upkeep.find_work().waiting == {rehearsal.pk: 2}
 
 
 @pytest.mark.parametrize("change", [{"enabled": False}, {"resume_at": Now() + timedelta(minutes=1)}])
-def test_sweep_leaves_a_paused_connection_alone(team: Team, member: User, change: dict[str, object]) -> None:
+def test_find_work_leaves_a_paused_connection_alone(team: Team, member: User, change: dict[str, object]) -> None:
     age(submit(team, member), created_at=10)
     Connection.objects.update(**change)
 
-    assert upkeep.sweep().waiting == {}
+    assert upkeep.find_work().waiting == {}
 
 
-def test_sweep_rings_for_a_retry_only_when_its_time_has_come(team: Team, member: User, rehearsal: Connection) -> None:
+def test_find_work_rings_for_a_retry_only_when_its_time_has_come(
+    team: Team, member: User, rehearsal: Connection
+) -> None:
     generation = submit(team, member)
     age(generation, created_at=10, next_try_at=-60)
-    assert upkeep.sweep().waiting == {}
+    assert upkeep.find_work().waiting == {}
 
     age(generation, next_try_at=1)
-    assert upkeep.sweep().waiting == {rehearsal.pk: 1}
+    assert upkeep.find_work().waiting == {rehearsal.pk: 1}
 
 
-def test_sweep_finds_a_generation_whose_worker_died(team: Team, member: User, rehearsal: Connection) -> None:
+def test_find_work_finds_a_generation_whose_worker_died(
+    team: Team, member: User, rehearsal: Connection, settings: Settings
+) -> None:
+    settings.LEASE_RENEWAL_SECONDS = 0.1
     generation = submit(team, member)
     claim_next(connection_id=rehearsal.pk, worker="dead")
-    assert upkeep.sweep().abandoned == []
+    assert upkeep.find_work().abandoned == []
 
     age(generation, lease_expires_at=1)
-    assert upkeep.sweep().abandoned == [generation.pk]
+    assert upkeep.find_work().abandoned == [generation.pk]
 
 
-def test_sweep_ends_what_is_past_its_deadline(team: Team, member: User) -> None:
+def test_find_work_gives_the_living_time_to_renew_after_a_restart(
+    team: Team, member: User, rehearsal: Connection, settings: Settings
+) -> None:
+    generation = submit(team, member)
+    claim_next(connection_id=rehearsal.pk, worker="alive")
+    age(generation, lease_expires_at=1)
+    settings.LEASE_RENEWAL_SECONDS = 10**6  # longer than this database has been up
+
+    assert upkeep.find_work().abandoned == []
+
+
+def test_end_expired_ends_what_is_past_its_deadline(team: Team, member: User) -> None:
     generation = submit(team, member)
     age(generation, deadline_at=1)
 
-    assert upkeep.sweep().waiting == {}
+    assert upkeep.end_expired() == 1
 
     generation.refresh_from_db()
     assert (generation.state, generation.reason) == (GenerationState.FAILED, "expired")

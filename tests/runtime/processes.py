@@ -57,7 +57,8 @@ def free_port() -> int:
 
 def clean_environment(home: Path, **settings: str) -> dict[str, str]:
     """Return an environment for one Atelier of its own, with its own embedded database."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "ATELIER_PROCESS"}}
+    of_the_tests = {"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "ATELIER_PROCESS"}
+    kept = {name: value for name, value in os.environ.items() if name not in of_the_tests}
     return {**kept, "ATELIER_HOME": str(home), **settings}
 
 
@@ -78,7 +79,8 @@ class Atelier:
         self.lines: list[str] = []
         account: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         self.process = subprocess.Popen(
-            [python, "-m", "studio", "run"],
+            # With its parent: a test run that is killed leaves nothing behind.
+            [python, "-m", "studio", "run", "--with-parent"],
             cwd=ROOT,
             env=clean_environment(home, PORT=str(self.port), **settings),
             stdin=subprocess.DEVNULL,
