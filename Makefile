@@ -9,6 +9,9 @@ RUNTIME := $(VENV)/installed-$(firstword $(shell cksum requirements.lock))
 TOOLS := $(VENV)/installed-dev-$(firstword $(shell cksum requirements-dev.lock))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-header --python-version 3.11 pyproject.toml
+# The system's certificates, as every other program here uses; pip, slower, where uv finds no way to the index.
+INSTALL = $(BIN)/uv --system-certs pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 # More processes than this only get in each other's way on two cores.
 TEST_PROCESSES ?= 2
 
@@ -61,9 +64,9 @@ $(BIN)/uv:
 	@$(BIN)/python -c 'import os, sysconfig; open(sysconfig.get_path("purelib") + "/atelier.pth", "w").write(os.getcwd())'
 
 $(RUNTIME): $(BIN)/uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(call INSTALL,requirements.lock)
 	@touch $@
 
 $(TOOLS): $(BIN)/uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@$(call INSTALL,requirements-dev.lock)
 	@touch $@
