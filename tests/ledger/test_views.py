@@ -32,8 +32,9 @@ def spend(team: Team, amount: int, *, of: int, actor: User, note: str = "images"
 
 
 def rows(html: str) -> list[list[str]]:
-    """The table's cells as bare text."""
+    """The table's cells as bare text, as a wide screen shows them."""
     bodies = re.sub(r"<thead>.*?</thead>", "", html, flags=re.DOTALL)
+    bodies = re.sub(r'<span class="narrow-only.*?</span>', "", bodies, flags=re.DOTALL)
     found = re.findall(r"<tr>(.*?)</tr>", bodies, flags=re.DOTALL)
     cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL) for row in found]
     return [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row] for row in cells]
@@ -103,6 +104,12 @@ def test_statement_costs_the_same_for_any_length(
     # session, user, membership, teams of the switch; entries, account, holds
     with django_assert_num_queries(7):
         client.get(url(funded))
+
+
+def test_statement_tells_a_phone_when_and_who(funded: Team, owner: User, client_of: ClientOf) -> None:
+    html = client_of(owner).get(url(funded)).content.decode()
+    lines = re.findall(r'<span class="narrow-only muted xs">(.*?)</span>', html, flags=re.DOTALL)
+    assert [re.sub(r"<[^>]+>", "", line).partition(" · ")[2] for line in lines] == ["Maya Lindqvist"]
 
 
 def test_older_entries_follow_by_link_and_by_htmx(funded: Team, owner: User, client_of: ClientOf) -> None:
