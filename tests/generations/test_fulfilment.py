@@ -184,7 +184,8 @@ def test_fulfil_unknown_outcome_is_interrupted_and_never_sent_again(
 def test_fulfil_oversized_answer_is_cut_off(team: Team, member: User, openai: Connection, fault: str) -> None:
     generation = fulfilled(openai, ask(team, member, f"A kite [fault:{fault}]"))
 
-    assert generation.state in {GenerationState.FAILED, GenerationState.INTERRUPTED}
+    assert outcome(generation) == (GenerationState.FAILED, Counter(failed=1))
+    assert generation.outputs.get().reason == "bad_answer"
     assert Attempt.objects.get().possible_cost
     assert balance(team).available == 100
     assert not spool_path(Attempt.objects.get().token).exists()
@@ -351,13 +352,17 @@ def test_fulfil_provider_out_of_reach_waits_for_another_try(
     assert not Attempt.objects.get().possible_cost
 
 
-def test_fulfil_auto_quality_settles_at_what_was_reported(team: Team, member: User, openai: Connection) -> None:
-    generation = submit(team, member, model_slug="gpt-image-2", quality="auto", size="1024x1024", n=1)
-    assert generation.unit_price == 22
+def test_fulfil_auto_is_held_at_its_dearest_and_settled_at_what_was_reported(
+    team: Team, member: User, openai: Connection
+) -> None:
+    generation = submit(team, member, model_slug="gpt-image-2", quality="auto", size="auto", n=2)
+    assert (generation.unit_price, balance(team).held) == (43, 86)
 
-    fulfilled(openai, generation)
+    fulfilled(openai, generation)  # the emulator reports high and 1024x1024, which costs 22
 
-    assert generation.outputs.get().credits == 22
+    assert list(generation.outputs.values_list("credits", flat=True)) == [22, 22]
+    assert (balance(team).available, balance(team).held) == (56, 0)
+    assert list(UsageRecord.objects.values_list("credits", "estimate_usd")) == [(22, Decimal("0.21100"))] * 2
 
 
 def test_resume_before_sending_sends_once(
