@@ -271,7 +271,7 @@ def test_fulfil_calls_refused_together_are_one_try(
 
 
 def test_fulfil_fetches_result_addresses_while_others_may_compute(
-    team: Team, member: User, openai: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    team: Team, member: User, openai: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = engine()
     gates = os.cpu_count() or 1
@@ -290,7 +290,8 @@ def test_fulfil_fetches_result_addresses_while_others_may_compute(
 
     assert outcome(generation) == (GenerationState.SUCCEEDED, Counter(delivered=2))
     assert free == [gates, gates]
-    assert not [*Path(settings.SPOOL_ROOT).glob("*/*")]
+    token = Attempt.objects.get().token
+    assert [*spool_path(token).parent.glob(f"{token.hex}*")] == []
 
 
 def test_fulfil_one_call_that_breaks_keeps_the_answers_of_the_others(
