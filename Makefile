@@ -48,8 +48,8 @@ soak: $(TOOLS) browser redis ## run the long campaigns of crashes and races
 
 lock: $(TOOLS) ## resolve the dependencies anew; the lock files agree on every version
 	$(COMPILE) --upgrade --all-extras --output-file requirements-dev.lock
-	$(COMPILE) --no-annotate --constraint requirements-dev.lock --extra embedded --extra redis --output-file requirements.lock
-	$(COMPILE) --no-annotate --constraint requirements-dev.lock --extra redis --output-file docker/requirements.lock
+	$(COMPILE) --no-annotate --constraint requirements-dev.lock --extra embedded --extra redis --extra s3 --output-file requirements.lock
+	$(COMPILE) --no-annotate --constraint requirements-dev.lock --extra redis --extra s3 --output-file docker/requirements.lock
 
 browser:
 	@tests/need.sh chromium chromium chromium-browser google-chrome
