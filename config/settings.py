@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "studio.providers",
     "studio.usage",
     "studio.library",
+    "studio.exports",
     "studio.catalogue",
     "studio.generations",
     "studio.integrity",
@@ -90,6 +91,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
@@ -274,6 +276,7 @@ CELERY_TASK_DEFAULT_QUEUE = "generations"
 CELERY_TASK_ROUTES = {
     "studio.generations.tasks.sweep*": {"queue": "upkeep"},
     "studio.library.tasks.*": {"queue": "upkeep"},
+    "studio.exports.tasks.*": {"queue": "upkeep"},
     "studio.accounts.tasks.*": {"queue": "upkeep"},
 }
 CELERY_TASK_ACKS_LATE = True

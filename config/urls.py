@@ -29,5 +29,6 @@ urlpatterns = [
     path("", include("studio.teams.urls")),
     path("", include("studio.ledger.urls")),
     path("", include("studio.library.urls")),
+    path("", include("studio.exports.urls")),
     path("", include("studio.generations.urls")),
 ]

@@ -184,6 +184,8 @@ def _deliver_output(
         credits=price,
         generation_id=generation.pk,
         slot=output.slot,
+        connection_id=attempt.connection_id,
+        connection_name=attempt.connection.name,
     )
     Output.objects.filter(pk=output.pk).update(state=OutputState.DELIVERED, asset=asset, credits=price, ended_at=Now())
     record_usage(

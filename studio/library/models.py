@@ -1,10 +1,14 @@
-"""Assets: stored pictures with all that is known about them."""
+"""Assets and how a team keeps them: tags, collections, favourites, saved views, rules, and acts on many at once."""
 
+from pathlib import Path
 from typing import ClassVar, Final, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Left
 from django.utils.text import Truncator
 
@@ -13,32 +17,75 @@ from studio.teams.models import Team
 
 TYPE_LABELS: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
 PREVIEW_TRIES: Final = 3
-TITLE_LENGTH: Final = 120
-# As much of a prompt as titles and file names are made of; the whole may be a long read.
+CAPTION_LENGTH: Final = 120
+# As much of a prompt as captions and file names are made of; the whole may be a long read.
 OPENING_LENGTH: Final = 200
+MOST_RATING: Final = 5
+# A picture counts as square where its sides differ by no more than this.
+SQUARE_WITHIN: Final = 1.05
+
+
+class Source(models.TextChoices):
+    """Where a picture came from."""
+
+    GENERATED = "generated", "Generated"
+    EDITED = "edited", "Edited"
+    UPLOADED = "uploaded", "Uploaded"
+
+
+class Status(models.TextChoices):
+    """How far a picture has come on its way to the client."""
+
+    DRAFT = "draft", "Draft"
+    SHORTLISTED = "shortlisted", "Shortlisted"
+    APPROVED = "approved", "Approved"
+    DELIVERED = "delivered", "Delivered"
+
+
+class Shape(models.TextChoices):
+    """The shape of the upright picture."""
+
+    SQUARE = "square", "Square"
+    LANDSCAPE = "landscape", "Landscape"
+    PORTRAIT = "portrait", "Portrait"
 
 
 class AssetQuerySet(models.QuerySet["Asset"]):
     """Assets read like sentences."""
 
     def for_team(self, team: Team) -> Self:
-        """Of one team."""
+        """Of one team, wherever they are kept."""
         return self.filter(team=team)
+
+    def listed(self) -> Self:
+        """In the library itself."""
+        return self.filter(binned_at=None)
+
+    def binned(self) -> Self:
+        """In the bin, from where they can still be restored."""
+        return self.filter(binned_at__isnull=False, purged_at=None)
+
+    def unpurged(self) -> Self:
+        """Whose files still exist: in the library or in the bin."""
+        return self.filter(purged_at=None)
 
     def for_tiles(self) -> Self:
         """With what a tile shows, and only the opening of the prompt."""
-        return self.defer("prompt", "revised_prompt", "spec").annotate(opening=Left("prompt", OPENING_LENGTH))
+        unshown = ("prompt", "revised_prompt", "spec", "notes", "words", "search")
+        return self.defer(*unshown).annotate(opening=Left("prompt", OPENING_LENGTH))
 
     def without_preview(self) -> Self:
         """Whose preview is still to be made, and not yet given up."""
-        return self.filter(has_preview=False, preview_tries__lt=PREVIEW_TRIES)
+        return self.filter(has_preview=False, preview_tries__lt=PREVIEW_TRIES, purged_at=None)
 
 
 class Asset(models.Model):
     """A stored picture. Carries a snapshot of what made it, so it stays readable after everything else has changed."""
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="assets")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    # Lists have indexes of their own, each in the order of a page, so the plain ones of the keys would only cost.
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="assets", db_index=False)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.GENERATED)
     # Names the files; made before the row, from ids of our own, so a repeated delivery writes the same place.
     file_key = models.UUIDField(unique=True)
     sha256 = models.CharField(max_length=64)
@@ -55,6 +102,35 @@ class Asset(models.Model):
     preview_tries = models.PositiveSmallIntegerField(default=0)
     prompt = models.TextField(blank=True)
     revised_prompt = models.TextField(blank=True)
+    title = models.CharField(max_length=200, blank=True)
+    notes = models.TextField(max_length=4000, blank=True)
+    # What an uploaded file was called.
+    file_name = models.CharField(max_length=255, blank=True)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.DRAFT)
+    rating = models.PositiveSmallIntegerField(default=0)
+    # Signs of origin found in the bytes as received; `provenance.py` knows their names.
+    marks = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    # An upload is kept as received; if it had to be cleaned or turned, `file_key` names the derived copy that is shown
+    # and sent on, and these describe the received file beside it. Empty where both are the same bytes.
+    received_sha256 = models.CharField(max_length=64, blank=True)
+    received_crc32 = models.BigIntegerField(null=True, blank=True)
+    received_size = models.BigIntegerField(null=True, blank=True)
+    received_type = models.CharField(max_length=20, blank=True)
+    # Where an imported picture came from, so that the same import twice brings it once.
+    origin = models.CharField(max_length=100, blank=True)
+    binned_at = models.DateTimeField(null=True, blank=True)
+    binned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    # Purged: the files are gone and the texts are emptied; the row stays for ledger, usage and history.
+    purged_at = models.DateTimeField(null=True, blank=True)
+    # What it sorts by under its name, and what it is found by: both made by `words.py` from the texts.
+    sort_name = models.CharField(max_length=120, blank=True, db_collation="C", editable=False)
+    words = SearchVectorField(default="", editable=False)
+    # The words, and a token for everything that filters ask for; kept by a trigger (migration 0004).
+    search = SearchVectorField(default="", editable=False)
+    connection_id = models.BigIntegerField(null=True, blank=True)
+    connection_name = models.CharField(max_length=100, blank=True)
     model_slug = models.CharField(max_length=60, blank=True)
     model_title = models.CharField(max_length=80, blank=True)
     spec = models.JSONField(default=dict, blank=True)
@@ -71,15 +147,43 @@ class Asset(models.Model):
             models.CheckConstraint(
                 condition=Q(size__gt=0, width__gt=0, height__gt=0, credits__gte=0), name="asset_measures_positive"
             ),
+            models.UniqueConstraint(
+                fields=["team", "received_sha256"],
+                condition=Q(source=Source.UPLOADED, purged_at=None),
+                name="asset_uploaded_once",
+            ),
+            models.UniqueConstraint(fields=["team", "origin"], condition=~Q(origin=""), name="asset_imported_once"),
+            models.CheckConstraint(condition=Q(rating__lte=MOST_RATING), name="asset_rating_in_range"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="asset_known_status"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="asset_known_source"),
+            models.CheckConstraint(
+                condition=Q(purged_at=None) | Q(binned_at__isnull=False), name="asset_purged_from_the_bin"
+            ),
+            models.CheckConstraint(
+                condition=Q(received_size=None, received_crc32=None, received_type="")
+                | (
+                    Q(received_size__gt=0, received_crc32__isnull=False) & ~Q(received_type="") & ~Q(received_sha256="")
+                ),
+                name="asset_received_whole",
+            ),
             models.CheckConstraint(
                 condition=Q(content_type__in=["image/png", "image/jpeg", "image/webp"]), name="asset_known_type"
             ),
         ]
         indexes = [
-            models.Index(fields=["team", "-id"], name="asset_team_newest"),
+            models.Index(fields=["team", "-id"], condition=Q(binned_at=None), name="asset_by_newest"),
+            models.Index(fields=["team", "-rating", "-id"], condition=Q(binned_at=None), name="asset_by_rating"),
+            models.Index(fields=["team", "sort_name", "id"], condition=Q(binned_at=None), name="asset_by_name"),
+            models.Index(
+                fields=["team", "-binned_at", "-id"],
+                condition=Q(binned_at__isnull=False, purged_at=None),
+                name="asset_in_the_bin",
+            ),
+            models.Index(fields=["team", "sha256"], name="asset_by_hash"),
+            GinIndex(fields=["search"], name="asset_search", fastupdate=False),
             models.Index(
                 fields=["id"],
-                condition=Q(has_preview=False, preview_tries__lt=PREVIEW_TRIES),
+                condition=Q(has_preview=False, preview_tries__lt=PREVIEW_TRIES, purged_at=None),
                 name="asset_without_preview",
             ),
         ]
@@ -105,15 +209,240 @@ class Asset(models.Model):
     @property
     def download_name(self) -> str:
         """What the original is called when a person downloads it."""
-        return names.download_name(prompt=self.prompt, asset_id=self.pk, content_type=self.content_type)
+        return names.download_name(
+            prompt=self.title or self.prompt or Path(self.file_name).stem,
+            asset_id=self.pk,
+            content_type=self.content_type,
+        )
 
     @property
-    def title(self) -> str:
-        """The beginning of the prompt, for tiles and headings; also the text that stands for the picture."""
+    def has_received(self) -> bool:
+        """Whether the file as received is another one than what is shown."""
+        return self.received_size is not None
+
+    @property
+    def received_name(self) -> str:
+        """Where the file as received is kept, if it is another one than what is shown."""
+        return names.received_name(team_id=self.team_id, file_key=self.file_key, content_type=self.received_type)
+
+    @property
+    def file_names(self) -> list[str]:
+        """Every file that belongs to it."""
+        made = [self.original_name, self.thumb_name, self.preview_name]
+        return [*made, self.received_name] if self.has_received else made
+
+    @property
+    def caption(self) -> str:
+        """What it is called: its title, its file name, or the beginning of its prompt."""
         opening: str = self.__dict__["opening"] if "opening" in self.__dict__ else self.prompt[:OPENING_LENGTH]
-        return Truncator(" ".join(opening.split())).chars(TITLE_LENGTH) or f"Image {self.pk}"
+        text = self.title or opening or self.file_name
+        return Truncator(" ".join(text.split())).chars(CAPTION_LENGTH) or f"Image {self.pk}"
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the upright picture; the search trigger draws the same lines."""
+        if max(self.width, self.height) <= SQUARE_WITHIN * min(self.width, self.height):
+            return Shape.SQUARE
+        return Shape.LANDSCAPE if self.width > self.height else Shape.PORTRAIT
 
     @property
     def type_label(self) -> str:
         """The file's type as people call it: PNG, JPEG or WebP."""
         return TYPE_LABELS[self.content_type]
+
+
+class Tag(models.Model):
+    """A word that a team files pictures under."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    name = models.CharField(max_length=60)
+    # The name as `words.fold` sees it: two tags of a team never differ by case or accent alone.
+    key = models.CharField(max_length=120)
+    # One of the closed set of hues in the style sheet, 1 to 6; 0 is plain.
+    hue = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "key"], name="tag_once_per_team"),
+            models.CheckConstraint(condition=Q(hue__lte=6) & ~Q(key=""), name="tag_is_named"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AssetTag(models.Model):
+    """A picture filed under a tag."""
+
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="asset_tags", db_index=False)
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="asset_tags")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["asset", "tag"], name="asset_tagged_once")]
+
+    def __str__(self) -> str:
+        return f"AssetTag {self.pk}"
+
+
+class Collection(models.Model):
+    """A named set of pictures in an order of its own; may hold other collections, one level deep."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="collections", db_index=False)
+    # One level only: a trigger refuses a parent that has a parent, and one of another team.
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
+    name = models.CharField(max_length=120)
+    # As `words.fold` sees it.
+    key = models.CharField(max_length=240)
+    description = models.TextField(max_length=2000, blank=True)
+    cover = models.ForeignKey(Asset, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "parent", "key"], nulls_distinct=False, name="collection_once_per_place"
+            ),
+            models.CheckConstraint(condition=~Q(key=""), name="collection_is_named"),
+            models.CheckConstraint(condition=~Q(parent=F("id")), name="collection_not_in_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CollectionItem(models.Model):
+    """A picture's place in a collection."""
+
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="items", db_index=False)
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="collection_items")
+    # Rises with the order; there is room between two, and `collecting.py` makes new room where it is used up.
+    position = models.BigIntegerField()
+    # Kept by a trigger, so that a page of a collection needs no look at the pictures in the bin.
+    is_listed = models.BooleanField(default=True, editable=False)
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["collection", "asset"], name="asset_once_per_collection")]
+        indexes = [
+            models.Index(
+                fields=["collection", "position", "asset"], condition=Q(is_listed=True), name="item_by_position"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"CollectionItem {self.pk}"
+
+
+class Favourite(models.Model):
+    """A picture that one person likes."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="favourites")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "asset"], name="favourite_once")]
+
+    def __str__(self) -> str:
+        return f"Favourite {self.pk}"
+
+
+class SavedView(models.Model):
+    """A search with its filters and order under a name: one person's own, or the whole team's."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="saved_views", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    is_shared = models.BooleanField(default=False)
+    name = models.CharField(max_length=80)
+    # The address without its path, as `search.LibrarySearch.to_query` writes it.
+    query = models.CharField(max_length=2000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "user", "name"], name="view_once_per_person")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LibraryRules(models.Model):
+    """What a team has decided about keeping pictures. A team without a row has the defaults."""
+
+    team = models.OneToOneField(Team, on_delete=models.CASCADE, related_name="library_rules")
+    bin_days = models.PositiveSmallIntegerField(default=30)
+    # Drafts that nobody rated, liked, tagged, collected or named go to the bin after so many days; None: never.
+    draft_days = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(bin_days__gte=1, bin_days__lte=365), name="rules_bin_days"),
+            models.CheckConstraint(
+                condition=Q(draft_days=None) | Q(draft_days__gte=7, draft_days__lte=3650), name="rules_draft_days"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"LibraryRules of team {self.team_id}"
+
+
+class BulkState(models.TextChoices):
+    """Where an act on many pictures is."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    UNDOING = "undoing", "Being undone"
+    UNDONE = "undone", "Undone"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class BulkAct(models.Model):
+    """One act on many pictures: what, on which, how far, and what is needed to take it back."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="bulk_acts", db_index=False)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # One of bulk.ACTS, and its argument.
+    act = models.CharField(max_length=20)
+    value = models.JSONField(default=dict, blank=True)
+    # A search instead of a list of ids: everything that matched it when it was pressed.
+    query = models.CharField(max_length=2000, blank=True)
+    state = models.CharField(max_length=10, choices=BulkState.choices, default=BulkState.QUEUED)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    # Those that the act had nothing to change on.
+    skipped = models.PositiveIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(done__lte=F("total")), name="bulk_done_within_total")]
+        indexes = [
+            models.Index(fields=["team", "-id"], name="bulk_by_newest"),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=[BulkState.QUEUED, BulkState.RUNNING, BulkState.UNDOING]),
+                name="bulk_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"BulkAct {self.pk}"
+
+
+class BulkItem(models.Model):
+    """One picture of an act on many, and what it was like before."""
+
+    bulk = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="items", db_index=False)
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="+")
+    # None: still to do. {}: nothing had to be changed.
+    before = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bulk", "asset"], name="bulk_item_once")]
+
+    def __str__(self) -> str:
+        return f"BulkItem {self.pk}"

@@ -8,7 +8,8 @@ from django.utils.text import slugify
 ORIGINALS: Final = "originals"
 THUMBS: Final = "thumbs"
 PREVIEWS: Final = "previews"
-FOLDERS: Final = (ORIGINALS, THUMBS, PREVIEWS)
+RECEIVED: Final = "received"
+FOLDERS: Final = (ORIGINALS, THUMBS, PREVIEWS, RECEIVED)
 EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 # Everything that is made from an original is WebP.
 DERIVED_TYPE: Final = "image/webp"
@@ -29,6 +30,11 @@ def thumb_name(*, team_id: int, file_key: UUID) -> str:
 def preview_name(*, team_id: int, file_key: UUID) -> str:
     """Return where the picture for the asset page is kept."""
     return _name(PREVIEWS, team_id, file_key, EXTENSIONS[DERIVED_TYPE])
+
+
+def received_name(*, team_id: int, file_key: UUID, content_type: str) -> str:
+    """Return where an uploaded file is kept as received, when it is not what is shown."""
+    return _name(RECEIVED, team_id, file_key, EXTENSIONS[content_type])
 
 
 def download_name(*, prompt: str, asset_id: int, content_type: str) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from studio.library.models import Asset
+from studio.library.models import OPENING_LENGTH, Asset, Source
 from studio.library.store import CheckedImage
+from studio.library.words import sort_name, vector_of
 
 _REVISED_LENGTH: Final = 32_000
 
@@ -24,6 +25,9 @@ def add_asset(
     credits: int,  # the product's word; the built-in of this name belongs to the interactive prompt
     generation_id: int | None,
     slot: int,
+    source: Source = Source.GENERATED,
+    connection_id: int | None = None,
+    connection_name: str = "",
 ) -> Asset:
     """Create the row of a picture whose files `store.put_image` has already written; part of the caller's transaction.
 
@@ -51,6 +55,11 @@ def add_asset(
         credits=credits,
         generation_id=generation_id,
         slot=slot,
+        source=source,
+        connection_id=connection_id,
+        connection_name=connection_name,
+        sort_name=sort_name(prompt[:OPENING_LENGTH]),
+        words=vector_of(prompt),
     )
 
 
