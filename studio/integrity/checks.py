@@ -12,10 +12,11 @@ from django.db.models.functions import Cast
 from studio.integrity.invariants import MOST_NAMED, Breach, Invariant, find_breach, find_breaches
 from studio.integrity.money import MONEY
 from studio.integrity.ownership import OWNERSHIP
+from studio.integrity.shelves import SHELVES
 from studio.integrity.work import DELIVERY, GENERATIONS
 from studio.providers.models import Connection
 
-INVARIANTS: Final[tuple[Invariant, ...]] = (*MONEY, *GENERATIONS, *DELIVERY, *OWNERSHIP)
+INVARIANTS: Final[tuple[Invariant, ...]] = (*MONEY, *GENERATIONS, *DELIVERY, *SHELVES, *OWNERSHIP)
 DECRYPTS: Final = "secrets.every_ciphertext_decrypts"
 
 

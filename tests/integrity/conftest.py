@@ -14,6 +14,7 @@ from studio.generations.claiming import Claim, claim_next
 from studio.generations.delivery import Missing, Picture, conclude, deliver, fail, file_key, mark_answered, mark_sent
 from studio.generations.models import Attempt, Generation
 from studio.ledger.services import grant, refund, top_up
+from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Favourite, Tag
 from studio.library.store import check_image, put_image
 from studio.providers.adapters.base import Answer, ImageResult
 from studio.providers.adapters.errors import OutcomeUnknown
@@ -26,7 +27,7 @@ from tests.generations.making import submit
 
 @dataclass(frozen=True)
 class World:
-    """Generations in every kind of state, by name; `other` is of another team."""
+    """Generations in every kind of state, by name; `other` is of another team. One picture is filed and liked."""
 
     team: Team
     other_team: Team
@@ -36,6 +37,7 @@ class World:
     running: Generation
     queued: Generation
     other: Generation
+    filed: Asset
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +70,22 @@ def world(team: Team, other_team: Team, owner: User, member: User, stranger: Use
     queued = submit(team, member, n=1)
     other = submit(other_team, stranger, n=1)
     assert other.connection == theirs
-    return World(team, other_team, done, partial, unknown, running, queued, other)
+    filed = file_away(done, owner)
+    return World(team, other_team, done, partial, unknown, running, queued, other, filed)
+
+
+def file_away(generation: Generation, actor: User) -> Asset:
+    """Put the first picture of a generation under a tag, into an inner collection, and among a person's favourites."""
+    asset = Asset.objects.filter(generation_id=generation.pk).earliest("pk")
+    whose = {"team_id": generation.team_id, "created_by": actor}
+    outer = Collection.objects.create(name="Outer", key="outer", **whose)
+    inner = Collection.objects.create(name="Inner", key="inner", parent=outer, **whose)
+    Collection.objects.create(name="Third", key="third", **whose)
+    CollectionItem.objects.create(collection=inner, asset=asset, position=0, added_by=actor)
+    tag = Tag.objects.create(team_id=generation.team_id, name="Hero", key="hero")
+    AssetTag.objects.create(asset=asset, tag=tag)
+    Favourite.objects.create(user=actor, asset=asset)
+    return asset
 
 
 def give_secret(connection: Connection) -> None:

@@ -147,6 +147,21 @@ PLANTS: dict[str, str] = {
     "isolation.hold_is_of_the_generations_team": """
         UPDATE ledger_hold SET account_id = {other_team} WHERE state = 'released'
         """,
+    "library.search_sees_what_is_kept": "UPDATE library_asset SET status = 'approved' WHERE id = {filed}",
+    "library.item_is_listed_like_its_asset": "UPDATE library_collectionitem SET is_listed = false",
+    "library.purged_asset_is_empty": """
+        UPDATE library_asset SET binned_at = now(), purged_at = now(), search = '' WHERE generation_id = {partial}
+        """,
+    "library.collections_nest_once": """
+        UPDATE library_collection SET parent_id = (SELECT id FROM library_collection WHERE key = 'inner')
+            WHERE key = 'third'
+        """,
+    "library.finished_bulk_act_left_nothing": """
+        INSERT INTO library_bulkact (team_id, actor_id, act, value, query, state, total, done, skipped, created_at)
+            SELECT {team}, user_id, 'bin', '{{}}', '', 'done', 1, 0, 0, now() FROM teams_membership
+            WHERE team_id = {team} LIMIT 1
+        """,
+    "isolation.filing_is_of_the_assets_team": "UPDATE library_tag SET team_id = {other_team}",
     "isolation.entry_is_of_the_holds_team": """
         UPDATE ledger_entry
             SET kind = 'refund', hold_id = (SELECT hold_id FROM generations_generation WHERE id = {done})
@@ -177,6 +192,7 @@ PLANTS: dict[str, str] = {
 ALSO: dict[str, set[str]] = {
     "usage.delivered_output_has_its_one_record": {"usage.sum_is_what_was_settled"},
     "secrets.connection_secret_is_encrypted": {DECRYPTS},
+    "isolation.asset_is_of_the_generations_team": {"library.search_sees_what_is_kept"},
 }
 # What the breach names, where one is worth a look of its own: the right row and no other.
 NAMED: dict[str, Callable[[World], tuple[str, ...]]] = {
@@ -185,6 +201,7 @@ NAMED: dict[str, Callable[[World], tuple[str, ...]]] = {
     "ledger.hold_state_fits_its_amounts": lambda world: (f"hold {world.unknown.hold_id}",),
     "generations.state_follows_outputs": lambda world: (f"generation {world.done.pk}",),
     "isolation.retry_is_of_the_same_team": lambda world: (f"generation {world.queued.pk}",),
+    "library.search_sees_what_is_kept": lambda world: (f"asset {world.filed.pk}",),
     "teams.has_an_active_owner": lambda world: (f"team {world.team.pk}",),
 }
 
