@@ -1,20 +1,46 @@
 """Files that are either whole and durable, or not there."""
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from studio.core.crash import crash_point
+from studio.core.streaming import Body, FileBody
 from studio.library.names import ORIGINALS
 
 # Whoever finds such a file may remove it once it is old: its writer died.
 TEMPORARY_SUFFIX: Final = ".part"
 _BLOCK: Final = 1024 * 1024
+
+
+class StoredFile(NamedTuple):
+    """What a listing says about a file; `modified` is in seconds since 1970."""
+
+    name: str
+    size: int
+    modified: float
+
+
+class Store(Protocol):
+    """What the library asks of a store beyond Django's own interface; `files.py` says what each means."""
+
+    def open(self, name: str, mode: str = "rb") -> File[Any]: ...
+
+    def body(self, name: str, size: int | None) -> Body: ...
+
+    def sizes(self, names: Sequence[str]) -> dict[str, int | None]: ...
+
+    def remove(self, names: Sequence[str]) -> None: ...
+
+    def move(self, name: str, target: str) -> None: ...
+
+    def listing(self, folder: str, after: str) -> Iterator[StoredFile]: ...
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -39,6 +65,37 @@ class AtomicFileSystemStorage(FileSystemStorage):
             crash_point("after_file")
         return name
 
+    def body(self, name: str, size: int | None) -> Body:
+        """Return the bytes of a file; raises FileNotFoundError at once, also where it is not of this size."""
+        body = FileBody(Path(self.path(name)))
+        if size is not None and body.length != size:
+            raise FileNotFoundError(f"{name} has {body.length} bytes instead of {size}")
+        return body
+
+    def sizes(self, names: Sequence[str]) -> dict[str, int | None]:
+        """Measure files; a link is none, because nothing may lead out of the store."""
+        return {name: _size_of(Path(self.path(name))) for name in names}
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files that may be gone already."""
+        for name in names:
+            Path(self.path(name)).unlink(missing_ok=True)
+
+    def move(self, name: str, target: str) -> None:
+        """Move a file within the store; durable when it returns."""
+        source, place = Path(self.path(name)), Path(self.path(target))
+        _make_folder(place.parent)
+        if os.path.lexists(place):
+            raise FileExistsError(target)
+        source.rename(place)
+        _sync_folder(place.parent)
+        _sync_folder(source.parent)
+
+    def listing(self, folder: str, after: str) -> Iterator[StoredFile]:
+        """Walk without following links and without holding more than one folder's names at each depth."""
+        root = Path(self.path(folder))
+        yield from _files_below(root, f"{folder.rstrip('/')}/" if folder else "", after)
+
     def _write(self, path: Path, content: File[Any], *, watched: bool) -> None:
         mode = self.file_permissions_mode or 0o640
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -51,6 +108,42 @@ class AtomicFileSystemStorage(FileSystemStorage):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _size_of(path: Path) -> int | None:
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _files_below(folder: Path, prefix: str, after: str) -> Iterator[StoredFile]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((_sort_name(entry), entry) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, entry in found:
+        whole = prefix + name
+        if name.endswith("/"):
+            if whole > after or after.startswith(whole):
+                yield from _files_below(Path(entry.path), whole, after)
+        elif whole > after and (measured := _measured(entry)):
+            yield StoredFile(whole, measured.st_size, measured.st_mtime)
+
+
+def _sort_name(entry: "os.DirEntry[str]") -> str:
+    """Name folders with their slash, so that a walk has the order in which an object store lists whole names."""
+    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+
+def _measured(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    """Measure a file; None if it went while the folder was walked."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _blocks(content: File[Any]) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Final
 
-from django.core.files.storage import default_storage
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -11,8 +10,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from studio.core.errors import NotFound
 from studio.core.pagination import page_of, read_before
-from studio.core.streaming import FileBody, stream_response
-from studio.library import archive, names
+from studio.core.streaming import Body, stream_response
+from studio.library import archive, files, names
 from studio.library.errors import FileMissing
 from studio.library.forms import read_selection
 from studio.library.models import Asset, AssetQuerySet
@@ -128,9 +127,9 @@ def _original(request: TeamRequest, found: Asset, *, stands_in: bool) -> HttpRes
     )
 
 
-def _body(name: str, found: Asset) -> FileBody:
+def _body(name: str, found: Asset) -> Body:
     try:
-        return FileBody(Path(default_storage.path(name)))
+        return files.body_of(name)
     except FileNotFoundError as error:
         raise _missing(found) from error
 
@@ -143,5 +142,4 @@ def _missing(found: Asset) -> FileMissing:
 
 
 def _is_there(found: Asset) -> bool:
-    name = found.original_name
-    return default_storage.exists(name) and default_storage.size(name) == found.size
+    return files.is_there(found.original_name, found.size)
