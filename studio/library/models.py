@@ -1,5 +1,6 @@
 """Assets and how a team keeps them: tags, collections, favourites, saved views, rules, and acts on many at once."""
 
+import uuid
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -409,17 +410,37 @@ class BulkAct(models.Model):
     value = models.JSONField(default=dict, blank=True)
     # A search instead of a list of ids: everything that matched it when it was pressed.
     query = models.CharField(max_length=2000, blank=True)
+    # The newest picture of that moment: what is made later never belongs to the act.
+    newest = models.BigIntegerField(null=True, blank=True)
+    # Made by the form, so that a second press of the same button is the same act.
+    key = models.UUIDField(default=uuid.uuid4)
     state = models.CharField(max_length=10, choices=BulkState.choices, default=BulkState.QUEUED)
+    # Whether its list stands: from then on nothing joins and nothing leaves.
+    is_frozen = models.BooleanField(default=False)
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
     # Those that the act had nothing to change on.
     skipped = models.PositiveIntegerField(default=0)
+    # How far along its list it is, forwards or back: the id of the last picture.
+    reached = models.BigIntegerField(default=0)
+    undone = models.PositiveIntegerField(default=0)
+    # Those that somebody has changed since, which an undo leaves as they are.
+    kept = models.PositiveIntegerField(default=0)
+    # Why it ended early, in words for the person who started it.
+    problem = models.CharField(max_length=200, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(done__lte=F("total")), name="bulk_done_within_total")]
+        constraints = [
+            models.CheckConstraint(condition=Q(done__lte=F("total")), name="bulk_done_within_total"),
+            models.CheckConstraint(
+                condition=Q(skipped__lte=F("done")) & Q(undone__lte=F("done") - F("skipped") - F("kept")),
+                name="bulk_undone_within_done",
+            ),
+            models.UniqueConstraint(fields=["team", "actor", "key"], name="bulk_pressed_once"),
+        ]
         indexes = [
             models.Index(fields=["team", "-id"], name="bulk_by_newest"),
             models.Index(
