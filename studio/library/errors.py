@@ -1,6 +1,6 @@
 """What can go wrong with pictures, in words for the people who wanted them."""
 
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput, Conflict, NotFound
 
 
 class BadImage(BadInput):
@@ -26,3 +26,35 @@ class TooManySelected(BadInput):
     """A selection is longer than one archive takes."""
 
     code = "too_many_selected"
+
+
+class BadName(BadInput):
+    """A tag or a collection cannot be called that."""
+
+    code = "bad_name"
+
+
+class NameTaken(Conflict):
+    """Another tag, or another collection in the same place, is called that already."""
+
+    code = "name_taken"
+    title = "That name is taken"
+
+
+class TooMany(Conflict):
+    """A team has as many of these as it can have."""
+
+    code = "too_many"
+    title = "That is the most there can be"
+
+
+class TagGone(Conflict):
+    """The tag was deleted or merged while somebody used it."""
+
+    code = "tag_gone"
+
+
+class CollectionGone(Conflict):
+    """The collection was deleted while somebody used it."""
+
+    code = "collection_gone"
