@@ -123,6 +123,8 @@ class Asset(models.Model):
     binned_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
+    # Taken out of the bin again: the rule for drafts counts its days from then.
+    restored_at = models.DateTimeField(null=True, blank=True)
     # Purged: the files are gone and the texts are emptied; the row stays for ledger, usage and history.
     purged_at = models.DateTimeField(null=True, blank=True)
     # What it sorts by under its name, and what it is found by: both made by `words.py` from the texts.
