@@ -25,3 +25,6 @@ class Action(models.TextChoices):
     CONNECTION_CREATED = "connection.created", "Connection created"
     CONNECTION_CHANGED = "connection.changed", "Connection changed"
     INSTALLATION_SET_UP = "installation.set_up", "Installation set up"
+    PICTURES_PURGED = "pictures.purged", "Pictures purged"
+    LIBRARY_RULES_CHANGED = "library.rules_changed", "Library rules changed"
+    COLLECTION_DELETED = "collection.deleted", "Collection deleted"

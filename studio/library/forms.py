@@ -1,24 +1,52 @@
 """What the library's pages accept."""
 
+from datetime import datetime
 from typing import Final
 
 from django.http import QueryDict
+from django.utils.dateparse import parse_datetime
 
 from studio.core.errors import BadInput
 from studio.library.errors import TooManySelected
+from studio.library.search import LibrarySearch
+from studio.library.selection import Selection
+
+__all__ = ["MOST_SELECTED", "Selection", "read_id", "read_selection"]
 
 MOST_SELECTED: Final = 10_000
+_LONGEST_ID: Final = 18
 
 
-def read_selection(data: QueryDict) -> list[int]:
-    """Read the ticked assets of a form, each once; raises BadInput for none, too many, or what is no number."""
+def read_selection(data: QueryDict) -> Selection:
+    """Read what was chosen: `ids`, each once; or `all=1` with `query` and `newest`; or `bin=1` with `until`.
+
+    Raises BadInput for nothing, too many, or what is no number or no search. Whether the ids are the team's is asked by
+    `Selection.assets`.
+    """
+    if data.get("all") == "1":
+        return Selection(search=LibrarySearch.read(data.get("query", "")), newest=read_id(data.get("newest", "")))
+    if data.get("bin") == "1":
+        return Selection(binned_until=_moment(data.get("until", "")))
     values = data.getlist("ids")
     if len(values) > MOST_SELECTED:
-        raise TooManySelected(
-            f"One download takes at most {MOST_SELECTED:,} images. Download the whole library instead."
-        )
-    if not all(value.isascii() and value.isdigit() and len(value) <= 18 for value in values):
-        raise BadInput("The selection holds something that is not an image.")
+        raise TooManySelected(f"At most {MOST_SELECTED:,} images can be ticked at once. Choose all that match instead.")
     if not values:
-        raise BadInput("Nothing is selected. Tick the images you want, then download them.")
-    return list(dict.fromkeys(int(value) for value in values))
+        raise BadInput("Nothing is selected. Tick the images you want first.")
+    return Selection(ids=tuple(dict.fromkeys(map(read_id, values))))
+
+
+def read_id(value: str) -> int:
+    """Read one id; raises BadInput for what cannot be one."""
+    if not (value.isascii() and value.isdigit()) or len(value) > _LONGEST_ID:
+        raise BadInput("The selection holds something that is not an image.")
+    return int(value)
+
+
+def _moment(value: str) -> datetime:
+    try:
+        moment = parse_datetime(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadInput("The selection does not say of which moment it is.")
+    return moment

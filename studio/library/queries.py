@@ -14,7 +14,6 @@ from studio.core.pagination import Page
 from studio.library import names
 from studio.library.archive import Member, ZipBody
 from studio.library.models import OPENING_LENGTH, Asset, AssetQuerySet
-from studio.teams.models import Team
 
 _BATCH: Final = 2000
 
@@ -59,12 +58,6 @@ def neighbours_of(asset: Asset) -> Neighbours:
         newer=others.filter(pk__gt=asset.pk).order_by("pk").values_list("pk", flat=True).first(),
         older=others.filter(pk__lt=asset.pk).order_by("-pk").values_list("pk", flat=True).first(),
     )
-
-
-def selected_assets(team: Team, ids: Sequence[int]) -> AssetQuerySet | None:
-    """Return the team's assets of these ids; None if only one of them is not there."""
-    assets = Asset.objects.for_team(team).filter(pk__in=ids)
-    return assets if assets.count() == len(set(ids)) else None
 
 
 def archive_of(assets: AssetQuerySet) -> ZipBody:

@@ -9,7 +9,7 @@ from django.db import connection
 # Purged ones are history and stay as they are.
 _CHOSEN: Final = """
     WITH chosen AS (
-        SELECT id, status, rating FROM library_asset
+        SELECT id, status, rating, binned_at, binned_by_id FROM library_asset
         WHERE team_id = %(team)s AND id = ANY(%(ids)s) AND purged_at IS NULL
         ORDER BY id FOR UPDATE
     )

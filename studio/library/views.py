@@ -15,7 +15,7 @@ from studio.library import archive, files, names
 from studio.library.errors import FileMissing
 from studio.library.forms import read_selection
 from studio.library.models import Asset, AssetQuerySet
-from studio.library.queries import archive_of, days_of, neighbours_of, selected_assets
+from studio.library.queries import archive_of, days_of, neighbours_of
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
@@ -93,10 +93,7 @@ def download(request: TeamRequest) -> HttpResponse:
 
 
 def _selection(request: TeamRequest) -> AssetQuerySet:
-    assets = selected_assets(request.team, read_selection(request.POST))
-    if assets is None:
-        raise Http404("Some of the selected images are not in this library.")
-    return assets
+    return read_selection(request.POST).assets(request.team, request.user)
 
 
 def _derived(request: TeamRequest, found: Asset, name: str, variant: str) -> HttpResponse:

@@ -1,0 +1,203 @@
+"""What can be done to many pictures at once, and how each of it is taken back.
+
+`do` returns the pictures it changed with what is needed to undo that; `undo` takes that and returns those it put back,
+and leaves alone what somebody has changed since.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from studio.library import binning, collecting, editing, tagging
+from studio.library.errors import CollectionGone, TagGone
+from studio.library.models import BulkAct, Collection, Status, Tag
+from studio.library.sql import ids_with_chosen
+from studio.teams.models import Role
+
+Befores = Mapping[int, Mapping[str, Any]]
+Do = Callable[[BulkAct, Sequence[int]], dict[int, dict[str, Any]]]
+Undo = Callable[[BulkAct, Befores], list[int]]
+
+# Only what still is as the act left it: whatever somebody has said since, stands.
+_STATUS_BACK: Final = """
+    , was AS (SELECT * FROM unnest(%(were)s::bigint[], %(values)s::text[]) AS w (id, status))
+    UPDATE library_asset a SET status = was.status FROM chosen JOIN was ON was.id = chosen.id
+    WHERE a.id = chosen.id AND chosen.status = %(given)s RETURNING a.id
+"""
+_RATING_BACK: Final = """
+    , was AS (SELECT * FROM unnest(%(were)s::bigint[], %(values)s::int[]) AS w (id, rating))
+    UPDATE library_asset a SET rating = was.rating FROM chosen JOIN was ON was.id = chosen.id
+    WHERE a.id = chosen.id AND chosen.rating = %(given)s RETURNING a.id
+"""
+_STILL_COLLECTED: Final = """
+    SELECT chosen.id FROM chosen JOIN library_collectionitem i ON i.asset_id = chosen.id
+    WHERE i.collection_id = %(collection)s AND i.added_by_id = %(actor)s AND i.added_at >= %(since)s
+"""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One kind of act: who may, how it is done and undone, and how it is told."""
+
+    do: Do
+    undo: Undo | None
+    # After "3 images "; may name what of the value it is about.
+    told: str
+    role: Role = Role.MEMBER
+    # Whether it is for pictures in the bin; all others are for those in the library.
+    is_for_bin: bool = False
+
+
+def _plain(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return {pk: {"was": False} for pk in ids}
+
+
+def _collection(act: BulkAct, name: str = "collection") -> Collection:
+    found = Collection.objects.filter(team=act.team_id, pk=act.value[name]).first()
+    if found is None:
+        raise CollectionGone("This collection was deleted meanwhile. Its images are still in the library.")
+    return found
+
+
+def _tag(act: BulkAct) -> Tag:
+    found = Tag.objects.filter(team=act.team_id, pk=act.value["tag"]).first()
+    if found is None:
+        raise TagGone(f"The tag {act.value['name']} was deleted or merged meanwhile.")
+    return found
+
+
+def _collect(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(collecting.collect(asset_ids=ids, collection=_collection(act), actor_id=act.actor_id))
+
+
+def _lock_collections(act: BulkAct, *names: str) -> None:
+    """Lock them before any picture is, in the order in which everybody does."""
+    wanted = Collection.objects.filter(team=act.team_id, pk__in=[act.value[name] for name in names])
+    list(wanted.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+
+
+def _still_collected(act: BulkAct, ids: Sequence[int]) -> list[int]:
+    about = {"collection": act.value["collection"], "actor": act.actor_id, "since": act.created_at}
+    return ids_with_chosen(_STILL_COLLECTED, team_id=act.team_id, asset_ids=ids, **about)
+
+
+def _undo_collect(act: BulkAct, befores: Befores) -> list[int]:
+    _lock_collections(act, "collection")
+    collection = _collection(act)
+    still = _still_collected(act, list(befores))
+    return list(collecting.uncollect(asset_ids=still, collection=collection))
+
+
+def _uncollect(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    left = collecting.uncollect(asset_ids=ids, collection=_collection(act))
+    return {pk: {"position": position} for pk, position in left.items()}
+
+
+def _put_back(act: BulkAct, befores: Befores, name: str) -> list[int]:
+    positions = {pk: before["position"] for pk, before in befores.items()}
+    return collecting.put_back(positions=positions, collection=_collection(act, name), actor_id=act.actor_id)
+
+
+def _undo_uncollect(act: BulkAct, befores: Befores) -> list[int]:
+    return _put_back(act, befores, "collection")
+
+
+def _move(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    source, target = _collection(act, "source"), _collection(act)
+    moved = collecting.move(asset_ids=ids, source=source, target=target, actor_id=act.actor_id)
+    joined = set(moved.joined)
+    return {pk: {"position": position, "joined": pk in joined} for pk, position in moved.left.items()}
+
+
+def _undo_move(act: BulkAct, befores: Befores) -> list[int]:
+    """Only what still is where it was moved to goes back; what had been there before stays there, too."""
+    _lock_collections(act, "source", "collection")
+    joined = {pk: before for pk, before in befores.items() if before["joined"]}
+    left = set(_undo_collect(act, joined))
+    back = {pk: before for pk, before in befores.items() if pk in left or pk not in joined}
+    return _put_back(act, back, "source")
+
+
+def _add_tag(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(tagging.add_tag(asset_ids=ids, tag=_tag(act)))
+
+
+def _remove_tag(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(tagging.remove_tag(asset_ids=ids, tag=_tag(act)))
+
+
+def _status(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    changed = editing.set_status(team_id=act.team_id, asset_ids=ids, status=Status(act.value["status"]))
+    return {pk: {"status": before.value} for pk, before in changed.items()}
+
+
+def _undo_status(act: BulkAct, befores: Befores) -> list[int]:
+    were = {pk: before["status"] for pk, before in befores.items()}
+    return _give_back(act, _STATUS_BACK, were, given=act.value["status"])
+
+
+def _rate(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    changed = editing.set_rating(team_id=act.team_id, asset_ids=ids, rating=act.value["rating"])
+    return {pk: {"rating": before} for pk, before in changed.items()}
+
+
+def _undo_rate(act: BulkAct, befores: Befores) -> list[int]:
+    were = {pk: before["rating"] for pk, before in befores.items()}
+    return _give_back(act, _RATING_BACK, were, given=act.value["rating"])
+
+
+def _give_back(act: BulkAct, statement: str, were: Mapping[int, Any], *, given: Any) -> list[int]:
+    ids, values = list(were), list(were.values())
+    return ids_with_chosen(statement, team_id=act.team_id, asset_ids=ids, were=ids, values=values, given=given)
+
+
+def _favourite(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(editing.favourite(team_id=act.team_id, asset_ids=ids, user_id=act.actor_id))
+
+
+def _unfavourite(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(editing.unfavourite(team_id=act.team_id, asset_ids=ids, user_id=act.actor_id))
+
+
+def _bin(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(binning.bin_assets(team_id=act.team_id, asset_ids=ids, actor_id=act.actor_id))
+
+
+def _undo_bin(act: BulkAct, befores: Befores) -> list[int]:
+    return binning.unbin(team_id=act.team_id, asset_ids=list(befores), actor_id=act.actor_id, since=act.created_at)
+
+
+def _restore(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    restored = binning.restore_assets(team_id=act.team_id, asset_ids=ids)
+    return {pk: {"at": was.at.isoformat(), "by": was.by} for pk, was in restored.items()}
+
+
+def _undo_restore(act: BulkAct, befores: Befores) -> list[int]:
+    binned = {pk: binning.Binned(datetime.fromisoformat(before["at"]), before["by"]) for pk, before in befores.items()}
+    return binning.rebin(team_id=act.team_id, binned=binned)
+
+
+def _purge(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(binning.purge(team_id=act.team_id, asset_ids=ids, actor_id=act.actor_id))
+
+
+def _undoing(do: Do) -> Undo:
+    """Where doing the opposite takes it back, because it passes over what is so already."""
+    return lambda act, befores: list(do(act, list(befores)))
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    "collect": Act(_collect, _undo_collect, "added to {name}"),
+    "uncollect": Act(_uncollect, _undo_uncollect, "taken out of {name}"),
+    "move": Act(_move, _undo_move, "moved to {name}"),
+    "tag": Act(_add_tag, _undoing(_remove_tag), "tagged {name}"),
+    "untag": Act(_remove_tag, _undoing(_add_tag), "no longer tagged {name}"),
+    "rate": Act(_rate, _undo_rate, "rated {name}"),
+    "status": Act(_status, _undo_status, "marked as {name}"),
+    "favourite": Act(_favourite, _undoing(_unfavourite), "added to your favourites", role=Role.VIEWER),
+    "unfavourite": Act(_unfavourite, _undoing(_favourite), "taken out of your favourites", role=Role.VIEWER),
+    "bin": Act(_bin, _undo_bin, "moved to the bin"),
+    "restore": Act(_restore, _undo_restore, "restored", is_for_bin=True),
+    "purge": Act(_purge, None, "deleted for good", role=Role.ADMIN, is_for_bin=True),
+}
