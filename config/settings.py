@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from config.reading import Reader
+from config.store import read_accel_redirect, read_storage
 from studio.runtime.home import home_dir, read_or_create_key
 from studio.runtime.postgres import EmbeddedPostgres
 
@@ -245,9 +246,11 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 MEDIA_ROOT = HOME / "media"
 STORAGES = {
-    "default": {"BACKEND": "studio.library.storage.AtomicFileSystemStorage"},
+    "default": read_storage(env),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Where the server in front finds the media folder, so that it sends pictures itself.
+ACCEL_REDIRECT = read_accel_redirect(env, STORAGES["default"])
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_100  # a selection of 10,000 images has one field for each

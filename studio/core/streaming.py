@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
+from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import quote_etag
 
 from studio.core.asgi import App, Message, Receive, Scope, Send
+from studio.core.errors import StudioError
 from studio.core.http import INERT_POLICY
 from studio.core.ranges import content_disposition, is_known, range_of
 
@@ -26,9 +28,21 @@ CHUNK: Final = 256 * 1024
 SLOT: Final = "atelier.body"
 # Marks the very response whose body waits in the scope: an error page that took its place does not carry it.
 MARK: Final = "X-Atelier-Body"
+# Headers that are true of a body only; an answer without it says its own.
+_OF_THE_BODY: Final = (
+    "Accept-Ranges",
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "ETag",
+)
 
 # Reading is short and local; a few threads are enough for any number of slow readers.
 _readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="atelier-files")
+# What comes over a network keeps its thread waiting, and must not keep those waiting that read from disk.
+_remote_readers = ThreadPoolExecutor(max_workers=32, thread_name_prefix="atelier-remote")
 
 
 class Body(Protocol):
@@ -101,9 +115,74 @@ class _OpenFile:
             os.close(self._descriptor)
 
 
-async def _in_reader(work: Callable[[], T]) -> T:
+class Part(Protocol):
+    """A part of something remote that is being read."""
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+
+    def close(self) -> None:
+        """End the reading, wherever it is."""
+
+
+class RemoteBody:
+    """The bytes of something that another server keeps; `opening` are those that are known already.
+
+    `open_part` is called with the first byte wanted and the one after the last; it and its part may block and raise.
+    """
+
+    def __init__(self, open_part: Callable[[int, int], Part], *, length: int, opening: bytes = b"") -> None:
+        self._open_part = open_part
+        self._length = length
+        self._opening = opening
+
+    @property
+    def length(self) -> int:
+        """The exact number of bytes."""
+        return self._length
+
+    async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        """Read a part with one question; hanging up ends the connection to the other server, too."""
+        if data := self._opening[start:stop]:
+            yield data
+            start += len(data)
+        if start >= stop:
+            return
+        part = _OpenPart(self._open_part)
+        try:
+            await _in_reader(lambda: part.open(start, stop), _remote_readers)
+            while start < stop:
+                size = min(CHUNK, stop - start)
+                data = await _in_reader(lambda: part.read(size), _remote_readers)  # noqa: B023  # awaited at once
+                if not data:
+                    raise BodyFailedError(f"A remote file ended at {start}, before {stop}")
+                yield data
+                start += len(data)
+        finally:
+            part.close()
+
+
+class _OpenPart:
+    """A part that is closed, also if the wait for its opening was given up."""
+
+    def __init__(self, open_part: Callable[[int, int], Part]) -> None:
+        self._open_part = open_part
+        self._part: Part | None = None
+
+    def open(self, start: int, stop: int) -> None:
+        self._part = self._open_part(start, stop)
+
+    def read(self, size: int) -> bytes:
+        return self._part.read(size) if self._part else b""
+
+    def close(self) -> None:
+        if self._part:
+            self._part.close()
+
+
+async def _in_reader(work: Callable[[], T], readers: ThreadPoolExecutor = _readers) -> T:
     """Run blocking work in a reader's thread; when cancelled, wait for it: its descriptor must outlive the read."""
-    running = asyncio.get_running_loop().run_in_executor(_readers, work)
+    running = asyncio.get_running_loop().run_in_executor(readers, work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
@@ -131,16 +210,10 @@ def stream_response(
     if SLOT not in scope:
         raise ImproperlyConfigured("Bodies are sent by studio.core.streaming.BodyStreamer, which is not in front.")
     tag = quote_etag(etag)
-    reads = request.method in {"GET", "HEAD"}
-    headers = {
-        "ETag": tag,
-        "Cache-Control": f"private, max-age={max_age}" if max_age else "private, no-cache",
-        "Content-Security-Policy": INERT_POLICY,
-        "X-Content-Type-Options": "nosniff",
-    }
-    if reads and is_known(request.headers.get("If-None-Match", ""), tag):
+    headers = _guarded(tag, max_age)
+    if _is_held(request, tag):
         return HttpResponse(status=304, headers=headers)
-    wanted = range_of(request.headers, body.length, tag) if reads else None
+    wanted = range_of(request.headers, body.length, tag) if _reads(request) else None
     if wanted is not None and wanted.start >= wanted.stop:
         return HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{body.length}"})
     headers |= {
@@ -156,6 +229,49 @@ def stream_response(
         headers["Content-Length"] = str(wanted.stop - wanted.start)
     scope[SLOT] = window
     return HttpResponse(status=200 if wanted is None else 206, content_type=content_type, headers=headers)
+
+
+def accelerated_response(
+    request: HttpRequest,
+    location: str,
+    *,
+    filename: str,
+    content_type: str,
+    etag: str,
+    inline: bool = False,
+    max_age: int = 3600,
+) -> HttpResponse:
+    """Answer as `stream_response` does, but let the server in front send the file that it finds at `location`.
+
+    That server understands ranges and HEAD itself; it passes on the headers it is told to (README).
+    """
+    tag = quote_etag(etag)
+    headers = _guarded(tag, max_age)
+    if _is_held(request, tag):
+        return HttpResponse(status=304, headers=headers)
+    headers |= {
+        "X-Accel-Redirect": quote(location),
+        "Content-Disposition": content_disposition(filename, inline=inline),
+    }
+    return HttpResponse(content_type=content_type, headers=headers)
+
+
+def _guarded(tag: str, max_age: int) -> dict[str, str]:
+    return {
+        "ETag": tag,
+        "Cache-Control": f"private, max-age={max_age}" if max_age else "private, no-cache",
+        "Content-Security-Policy": INERT_POLICY,
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _reads(request: HttpRequest) -> bool:
+    return request.method in {"GET", "HEAD"}
+
+
+def _is_held(request: HttpRequest, tag: str) -> bool:
+    """Whether the browser has these bytes already."""
+    return _reads(request) and is_known(request.headers.get("If-None-Match", ""), tag)
 
 
 class BodyStreamer:
@@ -209,7 +325,11 @@ async def send_window(window: Window, head: Message, receive: Receive, send: Sen
     left = window.stop - window.start
     hang_up = asyncio.create_task(_hang_up(receive))
     try:
-        data = await anext(chunks, b"") if left else b""
+        try:
+            data = await anext(chunks, b"") if left else b""
+        except StudioError as error:
+            await _refuse(error, head, send)
+            return
         await send(head)
         while data and not hang_up.done():
             left -= len(data)
@@ -226,6 +346,17 @@ async def send_window(window: Window, head: Message, receive: Receive, send: Sen
         await asyncio.wait([hang_up])
         if isinstance(chunks, AsyncGenerator):
             await chunks.aclose()
+
+
+async def _refuse(error: StudioError, head: Message, send: Send) -> None:
+    """Say instead of a body why there is none; nothing of it has been sent yet."""
+    text = error.message.encode()
+    unsaid = {name.lower().encode() for name in _OF_THE_BODY}
+    headers = [pair for pair in head["headers"] if pair[0].lower() not in unsaid]
+    headers += [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
+    headers += [(b"cache-control", b"no-store")] + [(b"retry-after", b"3")] * (error.http_status == 503)
+    await send({**head, "status": error.http_status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
 
 
 async def _hang_up(receive: Receive) -> None:

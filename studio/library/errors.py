@@ -1,6 +1,6 @@
 """What can go wrong with pictures, in words for the people who wanted them."""
 
-from studio.core.errors import BadInput, Conflict, NotFound
+from studio.core.errors import BadInput, Conflict, NotFound, Unavailable
 
 
 class BadImage(BadInput):
@@ -58,3 +58,25 @@ class CollectionGone(Conflict):
     """The collection was deleted while somebody used it."""
 
     code = "collection_gone"
+
+
+class StoreDown(Unavailable, OSError):
+    """The place where pictures are kept does not answer: a 503 to a page, and to a worker a disk that fails."""
+
+    code = "store_down"
+    title = "The pictures cannot be reached"
+
+    def __init__(self) -> None:
+        super().__init__("The place where pictures are kept does not answer. Nothing is lost; try again in a moment.")
+
+
+class InTheBin(Conflict):
+    """A picture in the bin is looked at, not worked on."""
+
+    code = "in_the_bin"
+
+
+class ItemGone(Conflict):
+    """A picture that was to be moved, or moved beside, is not in the collection any more."""
+
+    code = "item_gone"

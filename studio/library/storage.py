@@ -30,6 +30,9 @@ class StoredFile(NamedTuple):
 class Store(Protocol):
     """What the library asks of a store beyond Django's own interface; `files.py` says what each means."""
 
+    # Whether browsers may fetch files from the store itself, at an address that works for a minute.
+    presigns: bool
+
     def open(self, name: str, mode: str = "rb") -> File[Any]: ...
 
     def body(self, name: str, size: int | None) -> Body: ...
@@ -42,9 +45,13 @@ class Store(Protocol):
 
     def listing(self, folder: str, after: str) -> Iterator[StoredFile]: ...
 
+    def address_of(self, name: str, *, filename: str, content_type: str) -> str: ...
+
 
 class AtomicFileSystemStorage(FileSystemStorage):
     """Files appear under their name complete and on disk, or not at all; the same name again replaces the file."""
+
+    presigns = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_overwrite": True, **kwargs})

@@ -1,18 +1,16 @@
 """The library's pages and downloads."""
 
-from pathlib import Path
 from typing import Final
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from studio.core.errors import NotFound
 from studio.core.pagination import page_of, read_before
-from studio.core.streaming import Body, stream_response
-from studio.library import archive, files, names
-from studio.library.errors import FileMissing
+from studio.core.streaming import stream_response
+from studio.library import archive, files
 from studio.library.forms import read_selection
 from studio.library.models import Asset, AssetQuerySet
 from studio.library.queries import archive_of, days_of, neighbours_of
@@ -20,11 +18,6 @@ from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
 PAGE_SIZE: Final = 60
-VARIANTS: Final = frozenset({"original", "preview", "thumb"})
-
-# The bytes under one tag never change, but a removed member's browser should not show them for ever.
-_KEEP_DERIVED: Final = 30 * 24 * 3600
-_KEEP_ORIGINAL: Final = 24 * 3600
 
 
 @team_required(Role.VIEWER)
@@ -59,20 +52,6 @@ def asset(request: TeamRequest, pk: int) -> HttpResponse:
 
 
 @team_required(Role.VIEWER)
-@require_safe
-def file(request: TeamRequest, pk: int, variant: str) -> HttpResponse:
-    """Send a picture: the original as it was received, or one of the small ones made from it."""
-    if variant not in VARIANTS:
-        raise Http404("There is no such variant of a picture.")
-    found = get_object_or_404(Asset.objects.for_team(request.team), pk=pk)
-    if variant == "preview" and found.has_preview:
-        return _derived(request, found, found.preview_name, variant)
-    if variant == "thumb" and found.has_thumb:
-        return _derived(request, found, found.thumb_name, variant)
-    return _original(request, found, stands_in=variant != "original")
-
-
-@team_required(Role.VIEWER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def download(request: TeamRequest) -> HttpResponse:
     """Send a ZIP of the selected originals (POST) or of all (GET)."""
@@ -94,48 +73,6 @@ def download(request: TeamRequest) -> HttpResponse:
 
 def _selection(request: TeamRequest) -> AssetQuerySet:
     return read_selection(request.POST).assets(request.team, request.user)
-
-
-def _derived(request: TeamRequest, found: Asset, name: str, variant: str) -> HttpResponse:
-    return stream_response(
-        request,
-        _body(name, found),
-        filename=f"{Path(found.download_name).stem}-{variant}.webp",
-        content_type=names.DERIVED_TYPE,
-        etag=f"{found.sha256}-{variant}",
-        inline=True,
-        max_age=_KEEP_DERIVED,
-    )
-
-
-def _original(request: TeamRequest, found: Asset, *, stands_in: bool) -> HttpResponse:
-    """Send the original; where it stands in for a small one, only until that one is made."""
-    body = _body(found.original_name, found)
-    if body.length != found.size:
-        raise _missing(found)
-    return stream_response(
-        request,
-        body,
-        filename=found.download_name,
-        content_type=found.content_type,
-        etag=found.sha256,
-        inline="download" not in request.GET,
-        max_age=0 if stands_in else _KEEP_ORIGINAL,
-    )
-
-
-def _body(name: str, found: Asset) -> Body:
-    try:
-        return files.body_of(name)
-    except FileNotFoundError as error:
-        raise _missing(found) from error
-
-
-def _missing(found: Asset) -> FileMissing:
-    return FileMissing(
-        f"The file of image {found.pk} is missing or damaged on the server. What was charged and who made it is still "
-        "known. Tell the person who runs Atelier."
-    )
 
 
 def _is_there(found: Asset) -> bool:
