@@ -9,7 +9,10 @@ SHELVES: Final = (
         "library.search_sees_what_is_kept",
         """
         SELECT 'asset ' || a.id FROM library_asset a
-        WHERE a.search <> CASE WHEN a.purged_at IS NULL THEN a.words || library_asset_tokens(a) ELSE '' END
+        WHERE a.search <> CASE
+            WHEN a.purged_at IS NULL THEN library_words_of_team(a.words, a.team_id) || library_asset_tokens(a)
+            ELSE ''
+        END
         """,
     ),
     Invariant(

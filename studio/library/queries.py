@@ -10,10 +10,17 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Left
 from django.utils import timezone
 
+from studio.accounts.models import User
 from studio.core.pagination import Page
 from studio.library import names
 from studio.library.archive import Member, ZipBody
+from studio.library.asking import Matches, ask
 from studio.library.models import OPENING_LENGTH, Asset, AssetQuerySet
+from studio.library.orders import ORDERS
+from studio.library.search import LibrarySearch
+from studio.teams.models import Team
+
+MOST_COUNTED: Final = 1000
 
 _BATCH: Final = 2000
 
@@ -32,6 +39,61 @@ class Neighbours:
 
     newer: int | None
     older: int | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of a search, and the cursor of the next one; None at the end."""
+
+    items: list[Asset]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many a search finds; counting stops at MOST_COUNTED."""
+
+    number: int
+    is_more: bool
+
+
+def find(team: Team, user: User, search: LibrarySearch, *, cursor: str | None = None, size: int = 60) -> Found:
+    """Return one page of a search in its order; what cannot be read as its cursor means the first page."""
+    order = ORDERS[search.sort]
+    rows = _matching(team, user, search).for_tiles().order_by(*order.by)
+    place = order.read(cursor)
+    if place is not None:
+        rows = rows.filter(order.after(place))
+    items = list(rows[: size + 1])
+    more = len(items) > size
+    items = items[:size]
+    return Found(items, order.write(items[-1]) if more else None)
+
+
+def count(team: Team, user: User, search: LibrarySearch) -> Count:
+    """Count what a search finds, up to MOST_COUNTED."""
+    number = _matching(team, user, search)[: MOST_COUNTED + 1].count()
+    return Count(min(number, MOST_COUNTED), is_more=number > MOST_COUNTED)
+
+
+def ids_matching(team: Team, user: User, search: LibrarySearch, *, newest: int) -> AssetQuerySet:
+    """Return everything in the library that a search finds, up to the asset `newest`, in no order."""
+    return _matching(team, user, search).filter(pk__lte=newest)
+
+
+def neighbours(team: Team, user: User, search: LibrarySearch, asset: Asset) -> Neighbours:
+    """Find what stands before and after one asset in the order of a search."""
+    order = ORDERS[search.sort]
+    rows = _matching(team, user, search)
+    place = order.place_of(asset)
+    return Neighbours(
+        newer=rows.filter(order.before(place)).order_by(*order.backwards).values_list("pk", flat=True).first(),
+        older=rows.filter(order.after(place)).order_by(*order.by).values_list("pk", flat=True).first(),
+    )
+
+
+def _matching(team: Team, user: User, search: LibrarySearch) -> AssetQuerySet:
+    return Asset.objects.for_team(team).listed().filter(Matches(ask(team, user, search)))
 
 
 def days_of(page: Page[Asset], *, before: int | None) -> list[Day]:

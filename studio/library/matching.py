@@ -1,0 +1,138 @@
+"""A search as PostgreSQL reads it: one tsquery over the words and tokens of `Asset.search`.
+
+Nothing a person typed reaches the query's grammar: words are cut by `words.py`, and every lexeme is written quoted.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from studio.library.models import MOST_RATING
+from studio.library.search import LibrarySearch
+from studio.library.words import WORD_LENGTH, Run, fold, runs_of
+
+# Quotation marks of phones and other keyboards do the same as the straight one.
+_QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d\uff02", '"'))
+_PART: Final = re.compile(r'(-?)(?:"([^"]*)"?|([^\s"]+))')
+_ONLY_OPERATORS: Final = re.compile(r'[-"\s]*')
+# No picture has it.
+_NOTHING: Final = "nothing:"
+_FIRST_DAY: Final = date(2000, 1, 1)
+_ONE_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word or phrase of a search."""
+
+    text: str
+    runs: tuple[Run, ...]
+    is_minus: bool
+    # Whether its last word may go on: true for what was typed without quotes.
+    is_open: bool
+
+
+def terms_of(q: str) -> list[Term]:
+    """Read words, "phrases" and -minus; what is only operators so far asks for nothing yet."""
+    terms = []
+    for minus, phrase, word in _PART.findall(q.translate(_QUOTES)):
+        text = phrase or word
+        if not _ONLY_OPERATORS.fullmatch(text):
+            folded = " ".join(fold(text).split())
+            terms.append(Term(folded, tuple(runs_of(text)), is_minus=bool(minus), is_open=not phrase))
+    return list(dict.fromkeys(terms))
+
+
+def tsquery_of(
+    search: LibrarySearch,
+    *,
+    team_id: int,
+    user_id: int,
+    tags_of: Mapping[str, Iterable[int]],
+    collections: Iterable[int],
+) -> str:
+    """Write the search for one team and one person; `tags_of` are the tags that each term's text names."""
+    tokens = _tokens(search, user_id, collections)
+    parts = [_quoted(f"team:{team_id}"), *map(_any_of, tokens)]
+    if search.alpha is not None:
+        parts.append(("" if search.alpha else "!") + _quoted("alpha:1"))
+    parts += [_term(term, team_id, tags_of.get(term.text, ())) for term in terms_of(search.q)]
+    return " & ".join(parts)
+
+
+def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> Iterator[list[str]]:
+    """Yield the filters; of each list one token is enough."""
+    named = {"by": search.by, "model": search.model, "connection": search.connection}
+    yield from ([f"{name}:{value}"] for name, value in named.items() if value not in (None, ""))
+    yield from ([f"tag:{tag}"] for tag in search.tags)
+    for name, values in (("status", search.status), ("shape", search.shape), ("source", search.source)):
+        if values:
+            yield [f"{name}:{value}" for value in values]
+    if search.collection is not None:
+        yield [f"in:{collection}" for collection in collections]
+    if search.favourite:
+        yield [f"fav:{user_id}"]
+    if search.rating:
+        yield [f"rating:{rating}" for rating in range(search.rating, MOST_RATING + 1)]
+    if search.since or search.until:
+        yield list(_days(search.since or _FIRST_DAY, search.until or timezone.now().date() + timedelta(days=1)))
+
+
+def _days(first: date, last: date) -> Iterator[str]:
+    """Yield the fewest years, months and days (of the installation's time zone, UTC) that fill a span of time."""
+    yield _NOTHING
+    while first <= last:
+        year, month = date(first.year + 1, 1, 1), (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+        if (first.month, first.day) == (1, 1) and year - _ONE_DAY <= last:
+            yield f"year:{first:%Y}"
+            first = year
+        elif first.day == 1 and month - _ONE_DAY <= last:
+            yield f"month:{first:%Y%m}"
+            first = month
+        else:
+            yield f"day:{first:%Y%m%d}"
+            first += _ONE_DAY
+
+
+def _term(term: Term, team_id: int, tags: Iterable[int]) -> str:
+    found = [_phrase(term, team_id)] if term.runs else []
+    found += [_quoted(f"tag:{tag}") for tag in tags]
+    text = f"({' | '.join(found or [_quoted(_NOTHING)])})"
+    return f"!{text}" if term.is_minus else text
+
+
+def _phrase(term: Term, team_id: int) -> str:
+    """Write a term's words with their distances; the words of a team are a team's own lexemes, `7/sea`."""
+    words: list[tuple[str, int]] = []
+    for run in term.runs:
+        is_last = run is term.runs[-1]
+        if not run.is_unspaced:
+            words.append((_word(team_id, run.text[:WORD_LENGTH], is_open=term.is_open and is_last), run.place))
+        elif run.length == 1:
+            # One character of such a script begins every pair that it is the first of.
+            words.append((_word(team_id, run.text, is_open=True), run.place))
+        else:
+            pairs = range(run.length - 1)
+            words += [(_word(team_id, run.text[at : at + 2], is_open=False), run.place + at) for at in pairs]
+    text, last = words[0]
+    for word, place in words[1:]:
+        text += f" <{place - last}> {word}"
+        last = place
+    return f"({text})" if len(words) > 1 else text
+
+
+def _word(team_id: int, word: str, *, is_open: bool) -> str:
+    return _quoted(f"{team_id}/{word}") + (":*" if is_open else "")
+
+
+def _any_of(tokens: list[str]) -> str:
+    return f"({' | '.join(map(_quoted, tokens))})"
+
+
+def _quoted(lexeme: str) -> str:
+    """Quote a lexeme whatever it holds."""
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
