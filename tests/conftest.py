@@ -6,11 +6,13 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 
 from studio.accounts.models import User
 from studio.integrity.checks import breaches
 from studio.teams.models import Role, Team
 from tests.factories import make_member, make_team, make_user
+from tests.stores import Bucket, ObjectStore
 
 ClientOf = Callable[[User], Client]
 
@@ -93,3 +95,27 @@ def client_of() -> ClientOf:
         return client
 
     return signed_in
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An object store over HTTP, for all tests of this process."""
+    running = ObjectStore()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def bucket(object_store: ObjectStore, settings: Settings) -> Bucket:
+    """An empty object store that this test's pictures are kept in."""
+    made = object_store.bucket()
+    settings.STORAGES = made.storages()
+    return made
+
+
+@pytest.fixture(params=["file system", "object store"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Lets a test run once with each kind of store; returns which."""
+    if request.param == "object store":
+        request.getfixturevalue("bucket")
+    return str(request.param)

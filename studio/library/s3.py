@@ -23,7 +23,7 @@ from storages.backends.s3 import S3Storage
 
 from studio.core.crash import crash_point
 from studio.core.ranges import content_disposition
-from studio.core.streaming import CHUNK, Body, BodyFailedError, RemoteBody
+from studio.core.streaming import CHUNK, Body, RemoteBody
 from studio.library.errors import StoreDown
 from studio.library.names import ORIGINALS
 from studio.library.storage import StoredFile
@@ -236,7 +236,7 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
         if part is None or whole != length:
             if part:
                 part.close()
-            raise BodyFailedError(f"{name} has {whole} bytes instead of {length}")
+            raise FileNotFoundError(f"{name} has {whole} bytes instead of {length}")
         return part
 
     def _get(self, name: str, start: int, stop: int) -> "_Part | None":
