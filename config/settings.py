@@ -301,6 +301,12 @@ CELERY_BEAT_SCHEDULE = {
     "sessions": {"task": "studio.accounts.tasks.clear_sessions", "schedule": 3600, "options": {"expires": 3600}},
     "previews": {"task": "studio.library.tasks.make_previews", "schedule": 3, "options": {"expires": 3}},
     "orphans": {"task": "studio.library.tasks.sweep_orphans", "schedule": 120, "options": {"expires": 120}},
+    "bulk": {
+        "task": "studio.library.tasks.sweep_bulk",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": max(SWEEP_SECONDS, 1)},
+    },
+    "rules": {"task": "studio.library.tasks.keep_rules", "schedule": 600, "options": {"expires": 600}},
 }
 
 # Credits and the first run

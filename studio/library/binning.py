@@ -100,7 +100,7 @@ def purge(*, team_id: int, asset_ids: Sequence[int], actor_id: int | None) -> li
             _empty(gone)
             data = {"images": len(gone), "first": gone[0], "last": gone[-1]}
             record(action=Action.PICTURES_PURGED, team_id=team_id, actor_id=actor_id, data=data)
-            transaction.on_commit(lambda: files.delete(names))
+            transaction.on_commit(lambda: files.delete(names), robust=True)
     return gone
 
 

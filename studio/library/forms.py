@@ -29,7 +29,7 @@ def read_selection(data: QueryDict) -> Selection:
         return Selection(binned_until=_moment(data.get("until", "")))
     values = data.getlist("ids")
     if len(values) > MOST_SELECTED:
-        raise TooManySelected(f"At most {MOST_SELECTED:,} images can be ticked at once. Choose all that match instead.")
+        raise TooManySelected(f"Tick at most {MOST_SELECTED:,} images, or choose all that match.")
     if not values:
         raise BadInput("Nothing is selected. Tick the images you want first.")
     return Selection(ids=tuple(dict.fromkeys(map(read_id, values))))

@@ -22,6 +22,8 @@ CAPTION_LENGTH: Final = 120
 # As much of a prompt as captions and file names are made of; the whole may be a long read.
 OPENING_LENGTH: Final = 200
 MOST_RATING: Final = 5
+# How long the bin keeps pictures unless the team says otherwise.
+BIN_DAYS: Final = 30
 # A picture counts as square where its sides differ by no more than this.
 SQUARE_WITHIN: Final = 1.05
 
@@ -375,7 +377,7 @@ class LibraryRules(models.Model):
     """What a team has decided about keeping pictures. A team without a row has the defaults."""
 
     team = models.OneToOneField(Team, on_delete=models.CASCADE, related_name="library_rules")
-    bin_days = models.PositiveSmallIntegerField(default=30)
+    bin_days = models.PositiveSmallIntegerField(default=BIN_DAYS)
     # Drafts that nobody rated, liked, tagged, collected or named go to the bin after so many days; None: never.
     draft_days = models.PositiveSmallIntegerField(null=True, blank=True)
 

@@ -1,0 +1,100 @@
+"""The web's half of acts on many pictures: start, cancel, undo. Small ones are done at once, large ones by a task."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from studio.accounts.models import User
+from studio.core.errors import Conflict
+from studio.library import bulk, tasks
+from studio.library.acts import ACTS
+from studio.library.models import Asset, BulkAct, BulkState
+from studio.library.selection import Selection
+from studio.live.notify import notify
+from studio.teams.models import Team
+
+# So many are done before the page answers.
+AT_ONCE: Final = 500
+
+
+def start(
+    *, team: Team, actor: User, act: str, value: Mapping[str, Any], selection: Selection, key: uuid.UUID
+) -> BulkAct:
+    """Do something to all that is chosen, or begin to; the same key again is the same act.
+
+    Raises NotFound for a picture that is not the team's, and Conflict for a key that was used for something else.
+    """
+    value = dict(value)
+    if selection.binned_until is not None:
+        value["until"] = selection.binned_until.isoformat()
+    try:
+        with transaction.atomic():
+            search = selection.search.to_query() if selection.search else ""
+            made = BulkAct.objects.create(
+                team=team, actor=actor, act=act, value=value, query=search, newest=selection.newest, key=key
+            )
+            return _begin(made, selection)
+    except IntegrityError:
+        found = BulkAct.objects.filter(team=team, actor=actor, key=key).first()
+        if found is None:
+            raise
+        if (found.act, found.value) != (act, value):
+            raise Conflict("This was already sent, for something else. Choose again.") from None
+        return found
+
+
+def cancel(*, act: BulkAct) -> None:
+    """Stop an act after the batch it is in; what is done stays, and can be taken back."""
+    running = BulkAct.objects.filter(pk=act.pk, state__in=[BulkState.QUEUED, BulkState.RUNNING])
+    with transaction.atomic():
+        if running.update(state=BulkState.CANCELLED, ended_at=timezone.now(), lease_expires_at=None):
+            notify(team_id=act.team_id, event="bulk", id=act.pk)
+            notify(team_id=act.team_id, event="library")
+
+
+def undo(*, act: BulkAct) -> BulkAct:
+    """Take an act back, as far as nobody has changed the pictures since; raises Conflict when it is too late."""
+    with transaction.atomic():
+        locked = BulkAct.objects.select_for_update(no_key=True).get(pk=act.pk)
+        if locked.state in {BulkState.UNDOING, BulkState.UNDONE}:
+            return locked
+        if not can_undo(locked):
+            raise Conflict("This cannot be undone any more.")
+        locked.state, locked.reached, locked.ended_at = BulkState.UNDOING, 0, None
+        locked.save()
+        return _go(locked, changed=locked.done - locked.skipped)
+
+
+def can_undo(act: BulkAct) -> bool:
+    """Whether there is something to take back, and its list is still there."""
+    until = act.created_at + timedelta(days=bulk.UNDO_DAYS)
+    ended = act.state in {BulkState.DONE, BulkState.CANCELLED}
+    return ended and ACTS[act.act].undo is not None and act.done > act.skipped and timezone.now() < until
+
+
+def _begin(act: BulkAct, selection: Selection) -> BulkAct:
+    found = selection.assets(act.team, act.actor)
+    if not selection.ids:
+        few = list(found.order_by().values_list("pk", flat=True)[: AT_ONCE + 1])
+        if len(few) > AT_ONCE:
+            return _go(act, changed=None)
+        found = Asset.objects.for_team(act.team).filter(pk__in=few)
+    bulk.freeze(act, found)
+    act.save()
+    return _go(act, changed=act.total)
+
+
+def _go(act: BulkAct, *, changed: int | None) -> BulkAct:
+    """Do it now where it is little, and let the upkeep do it where it is much, or not yet known."""
+    if changed is None or changed > AT_ONCE:
+        transaction.on_commit(partial(tasks.ring_bulk, act.pk))
+        notify(team_id=act.team_id, event="bulk", id=act.pk)
+        return act
+    bulk.step(act.pk)
+    act.refresh_from_db()
+    return act
