@@ -32,7 +32,7 @@ _RATING_BACK: Final = """
 """
 _STILL_COLLECTED: Final = """
     SELECT chosen.id FROM chosen JOIN library_collectionitem i ON i.asset_id = chosen.id
-    WHERE i.collection_id = %(collection)s AND i.added_by_id = %(actor)s AND i.added_at >= %(since)s
+    WHERE i.collection_id = %(collection)s AND i.added_by_id = %(actor)s
 """
 
 
@@ -78,7 +78,7 @@ def _lock_collections(act: BulkAct, *names: str) -> None:
 
 
 def _still_collected(act: BulkAct, ids: Sequence[int]) -> list[int]:
-    about = {"collection": act.value["collection"], "actor": act.actor_id, "since": act.created_at}
+    about = {"collection": act.value["collection"], "actor": act.actor_id}
     return ids_with_chosen(_STILL_COLLECTED, team_id=act.team_id, asset_ids=ids, **about)
 
 
@@ -161,11 +161,13 @@ def _unfavourite(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
 
 
 def _bin(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    return _plain(binning.bin_assets(team_id=act.team_id, asset_ids=ids, actor_id=act.actor_id))
+    at = act.created_at
+    return _plain(binning.bin_assets(team_id=act.team_id, asset_ids=ids, actor_id=act.actor_id, at=at))
 
 
 def _undo_bin(act: BulkAct, befores: Befores) -> list[int]:
-    return binning.unbin(team_id=act.team_id, asset_ids=list(befores), actor_id=act.actor_id, since=act.created_at)
+    at = act.created_at
+    return binning.unbin(team_id=act.team_id, asset_ids=list(befores), actor_id=act.actor_id, at=at)
 
 
 def _restore(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -22,17 +22,17 @@ Guard = Callable[[Sequence[int]], set[int]]
 guards: Final[list[Guard]] = []
 
 _BIN: Final = """
-    UPDATE library_asset a SET binned_at = now(), binned_by_id = %(actor)s FROM chosen
+    UPDATE library_asset a SET binned_at = %(at)s, binned_by_id = %(actor)s FROM chosen
     WHERE a.id = chosen.id AND chosen.binned_at IS NULL RETURNING a.id
 """
 _RESTORE: Final = """
     UPDATE library_asset a SET binned_at = NULL, binned_by_id = NULL, restored_at = now() FROM chosen
     WHERE a.id = chosen.id AND chosen.binned_at IS NOT NULL RETURNING a.id, chosen.binned_at, chosen.binned_by_id
 """
-# Only what the same person put there: whoever binned it again has decided anew.
+# Only what the same act put there: whoever binned it again has decided anew.
 _UNBIN: Final = """
     UPDATE library_asset a SET binned_at = NULL, binned_by_id = NULL FROM chosen
-    WHERE a.id = chosen.id AND chosen.binned_by_id = %(actor)s AND chosen.binned_at >= %(since)s RETURNING a.id
+    WHERE a.id = chosen.id AND chosen.binned_by_id = %(actor)s AND chosen.binned_at = %(at)s RETURNING a.id
 """
 _REBIN: Final = """
     , was AS (
@@ -59,10 +59,10 @@ class Binned(NamedTuple):
     by: int | None
 
 
-def bin_assets(*, team_id: int, asset_ids: Sequence[int], actor_id: int | None) -> list[int]:
-    """Move pictures to the bin; returns those that were in the library. Without an actor it is a rule's doing."""
+def bin_assets(*, team_id: int, asset_ids: Sequence[int], actor_id: int, at: datetime) -> list[int]:
+    """Move pictures to the bin; returns those that were in the library. `at` is the moment it was asked for."""
     with transaction.atomic():
-        return ids_with_chosen(_BIN, team_id=team_id, asset_ids=asset_ids, actor=actor_id)
+        return ids_with_chosen(_BIN, team_id=team_id, asset_ids=asset_ids, actor=actor_id, at=at)
 
 
 def restore_assets(*, team_id: int, asset_ids: Sequence[int]) -> dict[int, Binned]:
@@ -72,10 +72,10 @@ def restore_assets(*, team_id: int, asset_ids: Sequence[int]) -> dict[int, Binne
     return {pk: Binned(at, by) for pk, at, by in rows}
 
 
-def unbin(*, team_id: int, asset_ids: Sequence[int], actor_id: int, since: datetime) -> list[int]:
-    """Take back that somebody binned these since then; returns those that still were as they had left them."""
+def unbin(*, team_id: int, asset_ids: Sequence[int], actor_id: int, at: datetime) -> list[int]:
+    """Take back that somebody binned these at a moment; returns those that still were as that had left them."""
     with transaction.atomic():
-        return ids_with_chosen(_UNBIN, team_id=team_id, asset_ids=asset_ids, actor=actor_id, since=since)
+        return ids_with_chosen(_UNBIN, team_id=team_id, asset_ids=asset_ids, actor=actor_id, at=at)
 
 
 def rebin(*, team_id: int, binned: Mapping[int, Binned]) -> list[int]:
