@@ -6,7 +6,7 @@ again, `BodyStreamer` sends the bytes as quickly as the other end takes them.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,8 @@ class Window:
     body: Body
     start: int
     stop: int
+    # Returns as soon as the body must not be sent any longer, also while its reader takes nothing.
+    watch: Callable[[], Coroutine[object, object, None]] | None = None
 
 
 class FileBody:
@@ -199,11 +201,13 @@ def stream_response(
     etag: str,
     inline: bool = False,
     max_age: int = 3600,
+    watch: Callable[[], Coroutine[object, object, None]] | None = None,
 ) -> HttpResponse:
     """Answer with a body, or the part of it that was asked for, or nothing if the browser has it already.
 
     `etag` names the exact bytes, such as their sha256. `max_age` is how long the browser may keep them unasked; 0
-    makes it ask each time. Understands If-None-Match, If-Range, HEAD and one Range; several ranges get everything.
+    makes it ask each time. `watch` runs beside the sending, which breaks off when it returns.
+    Understands If-None-Match, If-Range, HEAD and one Range; several ranges get everything.
     Raises ImproperlyConfigured where nothing would send the body, as under Django's test client.
     """
     scope = getattr(request, "scope", {})
@@ -222,9 +226,9 @@ def stream_response(
         "Content-Disposition": content_disposition(filename, inline=inline),
         "Content-Length": str(body.length),
     }
-    window = Window(body, 0, body.length)
+    window = Window(body, 0, body.length, watch)
     if wanted is not None:
-        window = Window(body, wanted.start, wanted.stop)
+        window = Window(body, wanted.start, wanted.stop, watch)
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{body.length}"
         headers["Content-Length"] = str(wanted.stop - wanted.start)
     scope[SLOT] = window
@@ -316,14 +320,29 @@ class _Head:
 
 
 async def send_window(window: Window, head: Message, receive: Receive, send: Send) -> None:
-    """Send a head and its body, at the pace of the reader, until it hangs up.
+    """Send a head and its body, at the pace of the reader, until it hangs up or the watch returns.
 
     The head waits for the first bytes: a body that cannot even begin becomes an honest error. One that fails later
     raises, and the server then breaks the connection, so nobody takes a part for the whole.
     """
+    sending = asyncio.create_task(_send_all(window, head, send))
+    ends = [sending, asyncio.create_task(_hang_up(receive))]
+    if window.watch is not None:
+        ends.append(asyncio.create_task(window.watch()))
+    try:
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for end in ends:
+            end.cancel()
+        await asyncio.wait(ends)
+    # Without an end to the body the server breaks the connection, if the reader has not.
+    for end in done:
+        end.result()
+
+
+async def _send_all(window: Window, head: Message, send: Send) -> None:
     chunks = window.body.chunks(window.start, window.stop)
     left = window.stop - window.start
-    hang_up = asyncio.create_task(_hang_up(receive))
     try:
         try:
             data = await anext(chunks, b"") if left else b""
@@ -331,19 +350,16 @@ async def send_window(window: Window, head: Message, receive: Receive, send: Sen
             await _refuse(error, head, send)
             return
         await send(head)
-        while data and not hang_up.done():
+        while data:
             left -= len(data)
             if left < 0:
                 raise BodyFailedError(f"A body made {-left} bytes more than promised")
             await send({"type": "http.response.body", "body": data, "more_body": True})
             data = await anext(chunks, b"") if left else b""
-        if left and not hang_up.done():
+        if left:
             raise BodyFailedError(f"A body ended {left} bytes early")
-        if not left:
-            await send({"type": "http.response.body"})
+        await send({"type": "http.response.body"})
     finally:
-        hang_up.cancel()
-        await asyncio.wait([hang_up])
         if isinstance(chunks, AsyncGenerator):
             await chunks.aclose()
 
