@@ -1,6 +1,6 @@
 """Tags: the words a team files its pictures under.
 
-Locks are taken in one order everywhere: tags by id, then pictures by id, then what ties them.
+Locks are taken in one order everywhere: the team or tags by id, then pictures by id, then what ties them.
 """
 
 from collections.abc import Sequence
@@ -8,9 +8,20 @@ from typing import Final
 
 from django.db import transaction
 
-from studio.library.errors import TagGone
-from studio.library.models import Tag
+from studio.core.errors import BadInput
+from studio.library.errors import BadName, NameTaken, TagGone, TooMany
+from studio.library.labels import Label, read_label
+from studio.library.models import AssetTag, Tag
 from studio.library.sql import ids_with_chosen, rows_of
+from studio.live.notify import notify
+from studio.teams.models import Team
+
+NAME_LENGTH: Final = 60
+MOST_TAGS: Final = 2000
+# The closed set of the style sheet; 0 is plain.
+HUES: Final = range(7)
+HUE_NAMES: Final = ("Plain", "Coral", "Amber", "Green", "Teal", "Blue", "Pink")
+_KEY_LENGTH: Final = 120
 
 _ADD: Final = """
     INSERT INTO library_assettag (asset_id, tag_id) SELECT id, %(tag)s FROM chosen
@@ -19,6 +30,15 @@ _ADD: Final = """
 _REMOVE: Final = """
     DELETE FROM library_assettag t USING chosen
     WHERE t.asset_id = chosen.id AND t.tag_id = %(tag)s RETURNING t.asset_id
+"""
+_LOCK_TAGGED: Final = """
+    SELECT id FROM library_asset WHERE id IN (SELECT asset_id FROM library_assettag WHERE tag_id = %(tag)s)
+    ORDER BY id FOR UPDATE
+"""
+_MERGE: Final = """
+    INSERT INTO library_assettag (asset_id, tag_id)
+    SELECT asset_id, %(into)s FROM library_assettag WHERE tag_id = %(tag)s
+    ON CONFLICT (asset_id, tag_id) DO NOTHING RETURNING asset_id
 """
 
 
@@ -35,10 +55,114 @@ def remove_tag(*, asset_ids: Sequence[int], tag: Tag) -> list[int]:
         return ids_with_chosen(_REMOVE, team_id=tag.team_id, asset_ids=asset_ids, tag=tag.pk)
 
 
+def create_tag(*, team: Team, name: str, hue: int = 0) -> Tag:
+    """Make a tag; raises NameTaken when there is one of this name but for case and accents, TooMany at the limit."""
+    label = _read(name)
+    with transaction.atomic():
+        _lock_tags_of(team)
+        _refuse_twin(team.pk, label)
+        tag = _insert(team, label, hue)
+        notify(team_id=team.pk, event="library")
+    return tag
+
+
+def get_or_create_tag(*, team: Team, name: str) -> Tag:
+    """Return the team's tag of this name, made if there is none; case and accents make no other tag."""
+    label = _read(name)
+    found = Tag.objects.filter(team=team, key=label.key).first()
+    if found is not None:
+        return found
+    with transaction.atomic():
+        _lock_tags_of(team)
+        return Tag.objects.filter(team=team, key=label.key).first() or _insert(team, label, 0)
+
+
+def change_tag(*, tag: Tag, name: str, hue: int) -> None:
+    """Rename and colour a tag; no picture is touched. Raises NameTaken where merging is meant."""
+    label = _read(name)
+    with transaction.atomic():
+        _lock_tags_of(tag.team)
+        _refuse_twin(tag.team_id, label, but=tag)
+        if not Tag.objects.filter(pk=tag.pk).update(name=label.name, key=label.key, hue=_checked(hue)):
+            raise _gone(tag)
+        notify(team_id=tag.team_id, event="library")
+    tag.name, tag.key, tag.hue = label.name, label.key, hue
+
+
+def merge_tag(*, tag: Tag, into: Tag) -> int:
+    """File all pictures of one tag under another and delete the first; returns how many were not there yet."""
+    if tag.pk == into.pk or tag.team_id != into.team_id:
+        raise BadInput("A tag is merged into another tag of the same team.")
+    with transaction.atomic():
+        _lock_both(tag, into)
+        rows_of(_LOCK_TAGGED, {"tag": tag.pk})
+        moved = rows_of(_MERGE, {"tag": tag.pk, "into": into.pk})
+        _delete(tag)
+        notify(team_id=tag.team_id, event="library")
+    return len(moved)
+
+
+def delete_tag(*, tag: Tag) -> None:
+    """Take a tag from all its pictures and delete it; nothing happens when somebody was faster."""
+    with transaction.atomic():
+        Tag.objects.select_for_update().filter(pk=tag.pk).first()
+        rows_of(_LOCK_TAGGED, {"tag": tag.pk})
+        _delete(tag)
+        notify(team_id=tag.team_id, event="library")
+
+
+def _delete(tag: Tag) -> None:
+    AssetTag.objects.filter(tag=tag.pk).delete()
+    Tag.objects.filter(pk=tag.pk).delete()
+
+
+def _insert(team: Team, label: Label, hue: int) -> Tag:
+    if Tag.objects.filter(team=team).count() >= MOST_TAGS:
+        raise TooMany(f"A team has at most {MOST_TAGS:,} tags. Merge or delete some first.")
+    return Tag.objects.create(team=team, name=label.name, key=label.key, hue=_checked(hue))
+
+
+def _read(name: str) -> Label:
+    label = read_label(name, what="A tag", longest=NAME_LENGTH, key_length=_KEY_LENGTH)
+    if "," in label.name:
+        raise BadName("A tag has no comma in its name: commas separate tags.")
+    return label
+
+
+def _checked(hue: int) -> int:
+    if hue not in HUES:
+        raise BadInput("There is no such colour of a tag.")
+    return hue
+
+
+def _refuse_twin(team_id: int, label: Label, *, but: Tag | None = None) -> None:
+    others = Tag.objects.filter(team=team_id, key=label.key)
+    twin = (others.exclude(pk=but.pk) if but else others).first()
+    if twin is not None:
+        advice = " Merge the two instead." if but else ""
+        raise NameTaken(f"There is a tag {twin.name} already; case and accents make no other tag.{advice}")
+
+
+def _lock_tags_of(team: Team) -> None:
+    """Let one at a time make or rename tags of a team; writing pictures, which only refers to it, goes on."""
+    Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+
+
+def _lock_both(tag: Tag, into: Tag) -> None:
+    there = Tag.objects.select_for_update().filter(pk__in=[tag.pk, into.pk]).order_by("pk").values_list("pk", flat=True)
+    missing = {tag.pk: tag, into.pk: into}.keys() - set(there)
+    if missing:
+        raise _gone(tag if tag.pk in missing else into)
+
+
 def _hold(tag: Tag) -> None:
     """Keep a tag from being deleted until the transaction ends; raises TagGone when somebody was faster.
 
     Before any picture is locked, in the order in which a deletion locks.
     """
     if not rows_of("SELECT 1 FROM library_tag WHERE id = %(tag)s FOR KEY SHARE", {"tag": tag.pk}):
-        raise TagGone(f"The tag {tag.name} was deleted or merged meanwhile.")
+        raise _gone(tag)
+
+
+def _gone(tag: Tag) -> TagGone:
+    return TagGone(f"The tag {tag.name} was deleted or merged meanwhile.")
