@@ -19,6 +19,8 @@ from studio.generations.engine import Engine, engine, is_stopping, let_go_of_dat
 from studio.generations.models import Attempt
 from studio.generations.spec import GenerationSpec
 from studio.generations.spool import forget_answer, spool_path
+from studio.library import files
+from studio.library.errors import StoreDown
 from studio.library.store import BadImage, check_image, put_image
 from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, ReceivedImage
 from studio.providers.adapters.errors import ProviderError
@@ -31,7 +33,12 @@ T = TypeVar("T")
 # How long a finished call waits for a database that is away, before the next owner of the lease carries on.
 DATABASE_PATIENCE = 60.0
 
+# How often and how long pictures that have arrived wait for a store that does not answer; they are in the spool.
+STORE_PAUSE = 2.0
+STORE_PATIENCE = 3600.0
+
 STORAGE_FAILED = Missing("storage", "The picture could not be stored. Storage may be full; tell your admin.")
+STORE_AWAY = Missing("storage", "The place where pictures are kept did not answer for too long; tell your admin.")
 
 
 def fulfil_next(connection_id: int) -> bool:
@@ -174,13 +181,37 @@ def _take_answer(worker: Engine, claim: Claim, attempt: Attempt, call: Future[An
 def _deliver_or_fail(worker: Engine, claim: Claim, attempt: Attempt, answer: Answer) -> bool:
     let_go_of_database()
     try:
-        result, pictures = _unpack(worker, attempt, answer)
+        result, pictures = _unpack_patiently(worker, attempt, answer)
     except ProviderError as error:
         _fail(claim, attempt, error)
         return False
     ended = _persist(lambda: delivery.deliver(claim, attempt, result, pictures))
     forget_answer(attempt.token)
     return ended
+
+
+def _unpack_patiently(worker: Engine, attempt: Attempt, answer: Answer) -> tuple[ImageResult, list[Picture | Missing]]:
+    """Unpack an answer, again and again while the store is away; the lease is kept and nothing else meanwhile."""
+    give_up = time.monotonic() + STORE_PATIENCE
+    while True:
+        result, pictures = _unpack(worker, attempt, answer)
+        if STORE_AWAY not in pictures or not _store_is_back(give_up):
+            return result, pictures
+
+
+def _store_is_back(give_up: float) -> bool:
+    """Wait until the store answers; False when patience ends. A worker that stops leaves the rest to another."""
+    while time.monotonic() < give_up:
+        if is_stopping():
+            raise StoreDown
+        time.sleep(STORE_PAUSE)
+        try:
+            files.sizes_of(["originals/probe"])
+        except StoreDown:
+            logger.warning("The store does not answer; pictures that have arrived wait for it.")
+        else:
+            return True
+    return False
 
 
 def _unpack(worker: Engine, attempt: Attempt, answer: Answer) -> tuple[ImageResult, list[Picture | Missing]]:
@@ -214,6 +245,8 @@ def _store(attempt: Attempt, index: int, image: ReceivedImage, data: bytes | Non
     key = delivery.file_key(attempt, index)
     try:
         put_image(team_id=attempt.generation.team_id, file_key=key, checked=checked, data=data)
+    except StoreDown:
+        return STORE_AWAY
     except OSError:
         logger.exception("Picture %s of attempt %s could not be stored.", index, attempt.pk)
         return STORAGE_FAILED

@@ -7,6 +7,7 @@ cannot be asked raises StoreDown; what it does not have is None, or FileNotFound
 import hashlib
 import logging
 import mimetypes
+import posixpath
 import threading
 import time
 from base64 import b64encode
@@ -112,7 +113,9 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
             with self._asking(f"listing of {prefix}"):
                 page = self.client.list_objects_v2(**asked)
             for entry in page.get("Contents", ()):
-                yield StoredFile(entry["Key"][inside:], entry["Size"], entry["LastModified"].timestamp())
+                name = entry["Key"][inside:]
+                if posixpath.normpath(name) == name:  # an object called `a/../b` would be taken for `b`
+                    yield StoredFile(name, entry["Size"], entry["LastModified"].timestamp())
             if not page.get("IsTruncated"):
                 return
             asked |= {"ContinuationToken": page["NextContinuationToken"]}

@@ -12,8 +12,6 @@ from studio.library import binning_upkeep, bulk, upkeep
 logger = logging.getLogger(__name__)
 
 _PREVIEWS_AT_ONCE: Final = 20
-# Rung for every two minutes, this comes round to each of the 256 parts within the hour that the audit grants.
-_PARTS_AT_ONCE: Final = 16
 # A bell that nobody heard in this time is stale: the sweep rings again.
 _BELL_SECONDS: Final = 60
 
@@ -26,9 +24,8 @@ def make_previews() -> None:
 
 @shared_task(name="studio.library.tasks.sweep_orphans")
 def sweep_orphans() -> None:
-    """Look at the next parts of the store for files that belong to nobody."""
-    for _ in range(_PARTS_AT_ONCE):
-        upkeep.sweep_orphans()
+    """Look at the next stretches of the store for files that belong to nobody."""
+    upkeep.sweep_orphans()
 
 
 @shared_task(name="studio.library.tasks.run_bulk")

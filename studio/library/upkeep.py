@@ -4,21 +4,20 @@ Every function does a bounded amount of work and may be called as often as one l
 """
 
 import logging
-import os
 import random
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
-from pathlib import Path
+from itertools import islice
+from pathlib import PurePosixPath
 from typing import Final
 from uuid import UUID
 
-from django.core.files.storage import default_storage
 from django.db.models import F
 
-from studio.library import names
-from studio.library.errors import BadImage
+from studio.library import files, names
+from studio.library.errors import BadImage, StoreDown
+from studio.library.files import StoredFile
 from studio.library.models import Asset
 from studio.library.storage import TEMPORARY_SUFFIX
 from studio.library.store import make_preview
@@ -28,12 +27,33 @@ logger = logging.getLogger(__name__)
 PREVIEW_SECONDS: Final = 2.0
 # A writer that still lives is done after seconds, and a delivery after minutes.
 ORPHAN_AGE: Final = 24 * 3600
-MOST_REMOVED: Final = 5000
-_BUCKETS: Final = tuple(f"{number:02x}" for number in range(256))
+# Every two minutes so many stretches of so many files: a million pictures within the hour that the audit grants.
+STRETCH: Final = 10_000
+STRETCHES: Final = 16
 _KEYS_AT_ONCE: Final = 2000
 
-# Each call looks at the next of 256 parts; a process begins anywhere, so that restarts leave no part out for long.
-_turn = cycle(random.sample(_BUCKETS, len(_BUCKETS)))
+
+class Walk:
+    """A walk through the store in stretches of so many files, round and round; holds nothing but where it is."""
+
+    def __init__(self, after: str = "", *, most: int = STRETCH) -> None:
+        self.after = after
+        self._most = most
+
+    def stretch(self) -> list[StoredFile]:
+        """Return the next files; fewer than the most are the last ones, and the next stretch begins anew."""
+        found = list(islice(self._rest(), self._most))
+        self.after = found[-1].name if len(found) == self._most else ""
+        return found
+
+    def _rest(self) -> Iterator[StoredFile]:
+        for kind in sorted(names.FOLDERS):
+            if f"{kind}/\U0010ffff" > self.after:
+                yield from files.listing(kind, after=self.after)
+
+
+# A process begins anywhere, so that restarts leave no part out for long.
+_walk = Walk(f"{random.choice(names.FOLDERS)}/{random.randrange(1, 10)}")  # noqa: S311  # spreads work, guards nothing
 
 
 @dataclass
@@ -55,7 +75,10 @@ def make_missing_previews(limit: int, *, seconds: float = PREVIEW_SECONDS) -> in
     for asset in Asset.objects.without_preview().order_by("-pk")[:limit]:
         if time.monotonic() > until:
             break
-        made += _claim_preview(asset) and _make_preview(asset)
+        try:
+            made += _claim_preview(asset) and _make_preview(asset)
+        except StoreDown:
+            break
     return made
 
 
@@ -65,8 +88,12 @@ def _claim_preview(asset: Asset) -> bool:
 
 
 def _make_preview(asset: Asset) -> bool:
+    """Make a preview; a store that is away is no fault of the picture, so it costs none of its tries."""
     try:
         make_preview(asset)
+    except StoreDown:
+        Asset.objects.filter(pk=asset.pk, preview_tries__gt=0).update(preview_tries=F("preview_tries") - 1)
+        raise
     except (BadImage, OSError):
         logger.exception("The preview of asset %s could not be made.", asset.pk)
         return False
@@ -74,68 +101,52 @@ def _make_preview(asset: Asset) -> bool:
     return True
 
 
-def sweep_orphans(bucket: str | None = None) -> Removed:
+def sweep_orphans(walk: Walk | None = None, *, stretches: int = STRETCHES) -> Removed:
     """Remove what dead writers left behind: temporary files, and files without a row, both older than a day.
 
-    Looks at one of 256 parts of the store, by default the next one.
+    Goes on where the last call ended, for so many stretches of the store, and not beyond its end.
     """
-    removed = Removed()
-    root = Path(default_storage.path(""))
-    before = time.time() - ORPHAN_AGE
-    for folder in _folders_of(root, bucket or next(_turn)):
-        old = [path for path in _files_in(folder) if _is_older(path, before)]
-        temporary = [path for path in old if path.suffix == TEMPORARY_SUFFIX]
-        removed.temporary += _remove(temporary)
-        removed.orphaned += _remove(_without_row(root, old))
-        if removed.temporary + removed.orphaned >= MOST_REMOVED:
-            break
+    walk, removed = walk or _walk, Removed()
+    try:
+        for _ in range(stretches):
+            _sweep(walk.stretch(), removed)
+            if not walk.after:
+                break
+    except StoreDown:
+        logger.warning("The store does not answer; the sweep goes on when it does.")
     if removed.temporary or removed.orphaned:
         logger.warning("Removed %s temporary and %s orphaned files.", removed.temporary, removed.orphaned)
     return removed
 
 
-def _folders_of(root: Path, bucket: str) -> Iterator[Path]:
-    for kind in names.FOLDERS:
-        if (root / kind).is_dir():
-            yield from (folder for team in (root / kind).iterdir() if (folder := team / bucket).is_dir())
+def _sweep(found: Iterable[StoredFile], removed: Removed) -> None:
+    before = time.time() - ORPHAN_AGE
+    old = [file.name for file in found if file.modified < before]
+    temporary = [name for name in old if name.endswith(TEMPORARY_SUFFIX)]
+    orphaned = without_row(old)
+    files.delete([*temporary, *orphaned])
+    removed.temporary += len(temporary)
+    removed.orphaned += len(orphaned)
 
 
-def _files_in(folder: Path) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_file(follow_symlinks=False):
-                yield Path(entry.path)
-
-
-def _is_older(path: Path, before: float) -> bool:
-    try:
-        return path.stat().st_mtime < before
-    except FileNotFoundError:
-        return False
-
-
-def _without_row(root: Path, paths: Collection[Path]) -> list[Path]:
-    """Return those that are named like files of an asset, and are files of none."""
-    keys = {path: key for path in paths if (key := _key_of(path)) is not None}
+def without_row(stored: Collection[str]) -> list[str]:
+    """Return those that are named like files of an asset and are files of none; those of a purged one are, too."""
+    keys = {name: key for name in stored if (key := key_of(name)) is not None}
     wanted = list(set(keys.values()))
     known: set[str] = set()
     for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        some = Asset.objects.filter(file_key__in=wanted[start : start + _KEYS_AT_ONCE])
-        for asset in some.only("team_id", "file_key", "content_type"):
-            known.update({asset.original_name, asset.thumb_name, asset.preview_name})
-    return [path for path in keys if path.relative_to(root).as_posix() not in known]
+        some = Asset.objects.unpurged().filter(file_key__in=wanted[start : start + _KEYS_AT_ONCE])
+        for asset in some.only("team_id", "file_key", "content_type", "received_size", "received_type"):
+            known.update(asset.file_names)
+    return [name for name in keys if name not in known]
 
 
-def _key_of(path: Path) -> UUID | None:
+def key_of(name: str) -> UUID | None:
+    """Return the key of the asset that a file is named after."""
+    path = PurePosixPath(name)
     if path.suffix[1:] not in names.EXTENSIONS.values():
         return None
     try:
         return UUID(path.stem)
     except ValueError:
         return None
-
-
-def _remove(paths: Collection[Path]) -> int:
-    for path in paths:
-        path.unlink(missing_ok=True)
-    return len(paths)
