@@ -124,7 +124,7 @@ PLANTS: dict[str, str] = {
         """,
     "library.generated_asset_has_its_one_output": """
         CREATE TEMPORARY TABLE copy ON COMMIT DROP AS SELECT * FROM library_asset WHERE generation_id = {partial};
-        UPDATE copy SET id = id + 1000, slot = 9, file_key = gen_random_uuid();
+        UPDATE copy SET id = id + 1024, slot = 9, file_key = gen_random_uuid();
         INSERT INTO library_asset SELECT * FROM copy
         """,
     "library.asset_is_of_a_known_kind": "UPDATE library_asset SET sha256 = 'x' WHERE generation_id = {partial}",
@@ -157,9 +157,12 @@ PLANTS: dict[str, str] = {
             WHERE key = 'third'
         """,
     "library.finished_bulk_act_left_nothing": """
-        INSERT INTO library_bulkact (team_id, actor_id, act, value, query, state, total, done, skipped, created_at)
-            SELECT {team}, user_id, 'bin', '{{}}', '', 'done', 1, 0, 0, now() FROM teams_membership
-            WHERE team_id = {team} LIMIT 1
+        INSERT INTO library_bulkact (
+            team_id, actor_id, act, value, query, key, is_frozen, state, total, done, skipped, kept, undone, reached,
+            problem, created_at
+        )
+            SELECT {team}, user_id, 'bin', '{{}}', '', gen_random_uuid(), true, 'done', 1, 0, 0, 0, 0, 0, '', now()
+            FROM teams_membership WHERE team_id = {team} LIMIT 1
         """,
     "isolation.filing_is_of_the_assets_team": "UPDATE library_tag SET team_id = {other_team}",
     "isolation.entry_is_of_the_holds_team": """
