@@ -28,3 +28,5 @@ class Action(models.TextChoices):
     PICTURES_PURGED = "pictures.purged", "Pictures purged"
     LIBRARY_RULES_CHANGED = "library.rules_changed", "Library rules changed"
     COLLECTION_DELETED = "collection.deleted", "Collection deleted"
+    EXPORT_CREATED = "export.created", "Export created"
+    EXPORT_REVOKED = "export.revoked", "Export revoked"

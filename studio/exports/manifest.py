@@ -24,15 +24,15 @@ A picture has:
     marks       the signs of origin in that very file, by the names of studio.library.provenance
     source      generated, edited or uploaded
     title notes file_name prompt revised_prompt      texts; file_name is what an upload was called
-    model       {"slug", "title"}, empty texts for uploads;  connection  its name
-    settings    the options of the generation, as they were sent
+    model       {"slug", "title"}, empty texts for uploads
+    settings    the options of the generation as they were sent, but for the prompt, which stands above
     credits     what it cost;  generation  number of the generation or null;  slot  its place in it
     author      who made it, by name;  created_at  ISO 8601 with zone
     status      draft, shortlisted, approved or delivered;  rating  0 to 5
     tags        ids, see the table;  tag_names  the same as words
     collections [{"id": 3, "position": 1024}], in the order of positions; collection_names  ["Campaigns / Autumn"]
 Only in an operator's export (`export_library`), never in what a person downloads and hands on:
-    author_email, favourites (e-mail addresses), binned_at,
+    author_email, favourites (e-mail addresses), connection (its name), binned_at,
     received    {"file", "sha256", "size", "content_type"}: the upload as received, where it is another file
 Positions rise in the order of the collection. Readers must ignore names that they do not know.
 """
@@ -118,7 +118,6 @@ class Facts:
     revised_prompt: str
     model_slug: str
     model_title: str
-    connection: str
     settings: Mapping[str, Any]
     credits: int
     generation: int | None
@@ -178,7 +177,7 @@ def csv_line(facts: Facts, handed: Handed) -> bytes:
         "prompt": facts.prompt,
         "revised_prompt": facts.revised_prompt,
         "model": facts.model_title or facts.model_slug,
-        "settings": "; ".join(f"{name}: {value}" for name, value in facts.settings.items() if name != "prompt"),
+        "settings": "; ".join(f"{name}: {value}" for name, value in facts.settings.items()),
         "author": facts.author,
         "date": facts.created_at,
         "credits": facts.credits,
@@ -283,7 +282,6 @@ def _picture(facts: Facts, handed: Handed) -> dict[str, Any]:
         "prompt": facts.prompt,
         "revised_prompt": facts.revised_prompt,
         "model": {"slug": facts.model_slug, "title": facts.model_title},
-        "connection": facts.connection,
         "settings": dict(facts.settings),
         "credits": facts.credits,
         "generation": facts.generation,

@@ -4,6 +4,7 @@ What is stored is a list, never a second copy of the pictures: a page holds up t
 that the archive says about them, so the bytes at any place of any archive need one page and the picture itself.
 """
 
+from collections.abc import Sequence
 from typing import Final, Self
 
 from django.conf import settings
@@ -108,6 +109,8 @@ class Export(models.Model):
     # Who prepares it: whoever raised the number last, until the lease ends.
     run = models.PositiveIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    # Failures since the last page; after a few of them it is given up.
+    strikes = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -245,8 +248,8 @@ class ExportPage(models.Model):
         return f"Page {self.first} of export {self.export_id}"
 
 
-def held_by_exports(asset_ids: list[int]) -> set[int]:
+def held_by_exports(asset_ids: Sequence[int]) -> set[int]:
     """Return those of these pictures that a live export still holds, in one query."""
-    pages = ExportPage.objects.filter(export__in=Export.objects.live(), asset_ids__overlap=asset_ids)
+    pages = ExportPage.objects.filter(export__in=Export.objects.live(), asset_ids__overlap=list(asset_ids))
     wanted = set(asset_ids)
     return {pk for (ids,) in pages.values_list("asset_ids") for pk in ids if pk in wanted}

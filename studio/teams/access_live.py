@@ -1,4 +1,4 @@
-"""Who may watch a team live, told from the session cookie alone, outside any request."""
+"""Who may watch a team live or go on with a download, told from the session alone, outside any request."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -13,6 +13,7 @@ from django.utils.crypto import constant_time_compare
 
 from studio.accounts.models import User
 from studio.live.grants import LiveGrant, Refusal
+from studio.teams.access import TeamRequest
 from studio.teams.models import Membership
 
 _SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
@@ -29,6 +30,14 @@ def live_grant(cookies: Mapping[str, str], slug: str) -> LiveGrant | Refusal:
         return Refusal.NO_SUCH_TEAM
     return LiveGrant(
         team_id=membership.team_id, user_id=user.pk, session_key=session_key, password_mark=_mark(user.password)
+    )
+
+
+def grant_of(request: TeamRequest) -> LiveGrant:
+    """Return what `still_granted` asks about, of a request that came through the door of its team."""
+    key = request.session.session_key or ""
+    return LiveGrant(
+        team_id=request.team.pk, user_id=request.user.pk, session_key=key, password_mark=_mark(request.user.password)
     )
 
 

@@ -1,0 +1,161 @@
+"""One archive on its way out: pages of the list from the database, pictures from the store, nothing kept in memory."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Final
+
+from studio.core.streaming import CHUNK, BodyFailedError
+from studio.exports.layout import Layout, layout_of
+from studio.exports.models import ExportPage, ExportPart
+from studio.exports.zipformat import Entry, central_header, local_header, place, unpack
+from studio.library import files
+from studio.live.threads import in_thread
+
+logger = logging.getLogger(__name__)
+
+Chunks = AsyncGenerator[bytes, None]
+OnVanished = Callable[[], None]
+
+_PAGE_FIELDS: Final = ("export_id", "part_id", "first")
+
+
+class ArchiveBody:
+    """The bytes of one part, from any place; `on_vanished` is called, in a thread, where a picture's file is gone.
+
+    What was frozen is found by the part's own key, so a list that is written anew meanwhile ends this one.
+    """
+
+    def __init__(self, part: ExportPart, *, on_vanished: OnVanished) -> None:
+        self._part = part
+        self._layout: Layout = layout_of(part)
+        self._on_vanished = on_vanished
+
+    @property
+    def length(self) -> int:
+        """The exact number of bytes."""
+        return self._layout.length
+
+    async def chunks(self, start: int, stop: int) -> Chunks:
+        """Produce the bytes from `start` up to but without `stop`."""
+        part, layout = self._part, self._layout
+        json, table, readme = layout.texts
+        sections = (
+            (0, part.local_size, self._pictures),
+            (json.offset, part.json_size, self._json),
+            (table.offset, part.csv_size, self._csv),
+            (readme.offset, len(part.readme), self._readme),
+            (layout.directory, part.central_size, self._directory),
+        )
+        headers = [b"", *(local_header(text.entry) for text in layout.texts), b""]
+        for header, (offset, size, produce) in zip(headers, sections, strict=True):
+            if data := _cut(header, start - offset, stop - offset):
+                yield data
+            begin = offset + len(header)
+            if start < begin + size and stop > begin:
+                async with aclosing(produce(max(0, start - begin), min(size, stop - begin))) as made:
+                    async for data in made:
+                        yield data
+        begin = layout.directory + part.central_size
+        if data := _cut(layout.end, start - begin, stop - begin):
+            yield data
+
+    async def _pictures(self, start: int, stop: int) -> Chunks:
+        async for page in self._pages("local_offset", ("records",), start):
+            for offset, entry in place(unpack(bytes(page.records or b"")), page.local_offset):
+                if offset >= stop:
+                    return
+                header = local_header(entry)
+                if data := _cut(header, start - offset, stop - offset):
+                    yield data
+                begin = offset + len(header)
+                if start < begin + entry.size and stop > begin:
+                    async with aclosing(
+                        self._file(entry, max(0, start - begin), min(entry.size, stop - begin))
+                    ) as file:
+                        async for data in file:
+                            yield data
+
+    async def _file(self, entry: Entry, start: int, stop: int) -> Chunks:
+        try:
+            body = files.body_of(entry.stored, size=entry.size)
+            async with aclosing(passed_on(body.chunks(start, stop))) as chunks:
+                async for data in chunks:
+                    yield data
+        except (FileNotFoundError, BodyFailedError) as error:
+            logger.warning("%s: %s is gone or damaged", self._part, entry.stored)
+            await in_thread(self._on_vanished)
+            raise BodyFailedError(f"{entry.stored} is gone or damaged") from error
+
+    async def _json(self, start: int, stop: int) -> Chunks:
+        ends = bytes(self._part.json_head), bytes(self._part.json_tail)
+        async for data in self._text("json", ends, start, stop):
+            yield data
+
+    async def _csv(self, start: int, stop: int) -> Chunks:
+        async for data in self._text("csv", (bytes(self._part.csv_head), b""), start, stop):
+            yield data
+
+    async def _text(self, name: str, ends: tuple[bytes, bytes], start: int, stop: int) -> Chunks:
+        """Produce a part of a manifest: its head, the pages' lines, its tail."""
+        head, tail = ends
+        size: int = getattr(self._part, f"{name}_size")
+        end = size - len(tail)
+        if data := _cut(head, start, stop):
+            yield data
+        if start < end and stop > len(head):
+            async for page in self._pages(f"{name}_offset", (name,), max(start, len(head))):
+                offset: int = getattr(page, f"{name}_offset")
+                if offset >= stop:
+                    break
+                lines = _cut(bytes(getattr(page, name) or b""), start - offset, stop - offset)
+                for at in range(0, len(lines), CHUNK):
+                    yield lines[at : at + CHUNK]
+        if data := _cut(tail, start - end, stop - end):
+            yield data
+
+    async def _readme(self, start: int, stop: int) -> Chunks:
+        yield bytes(self._part.readme)[start:stop]
+
+    async def _directory(self, start: int, stop: int) -> Chunks:
+        """Produce a part of the directory, a page's share at a time."""
+        async for page in self._pages("central_offset", ("records", "local_offset"), start):
+            if page.central_offset >= stop:
+                return
+            placed = place(unpack(bytes(page.records or b"")), page.local_offset)
+            block = b"".join(central_header(each) for each in placed)
+            if data := _cut(block, start - page.central_offset, stop - page.central_offset):
+                yield data
+            await asyncio.sleep(0)  # building headers is work: others get their turn in between
+
+    async def _pages(self, place: str, fields: tuple[str, ...], start: int) -> AsyncGenerator[ExportPage, None]:
+        """Read the page in which `start` lies, and those that follow it, each when it is wanted."""
+        pages = ExportPage.objects.filter(export=self._part.export_id, part=self._part.pk)
+        pages = pages.only(*_PAGE_FIELDS, place, *fields)
+        page = await self._read(
+            lambda: pages.filter(**{f"{place}__lte": start}).order_by(f"-{place}", "-first").first()
+        )
+        seen = 0
+        while page is not None:
+            seen += 1
+            yield page
+            after = page.first
+            page = await self._read(lambda: pages.filter(first__gt=after).order_by("first").first())  # noqa: B023  # awaited at once
+        if not seen:
+            raise BodyFailedError(f"{self._part} was written anew")
+
+    @staticmethod
+    async def _read(query: Callable[[], ExportPage | None]) -> ExportPage | None:
+        return await in_thread(query)
+
+
+async def passed_on(chunks: AsyncIterator[bytes]) -> Chunks:
+    """Produce what another one produces, as something that can be closed."""
+    async for data in chunks:
+        yield data
+
+
+def _cut(data: bytes, start: int, stop: int) -> bytes:
+    """Return the part of `data` from `start` to `stop`, either of which may lie outside."""
+    return data[max(0, start) : max(0, stop)]
