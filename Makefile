@@ -16,7 +16,7 @@ INSTALL = $(BIN)/uv --system-certs pip install --quiet --python $(BIN)/python --
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak lock browser redis
+.PHONY: help run test check bench soak lock browser redis nginx
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ help: ## show this list
 run: $(RUNTIME) ## install what is missing and start everything in the foreground
 	@exec $(BIN)/python -m studio run --with-parent
 
-test: $(TOOLS) browser redis ## run the tests
+test: $(TOOLS) browser redis nginx ## run the tests
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not soak"
 
 # Reading the settings makes keys: not in the home somebody uses.
@@ -56,6 +56,9 @@ browser:
 
 redis:
 	@tests/need.sh redis-server redis-server
+
+nginx:
+	@PATH="$$PATH:/usr/sbin" tests/need.sh nginx-light nginx
 
 $(BIN)/uv:
 	@test -n "$(PYTHON)" || { echo "Atelier needs Python 3.11 or newer, and none was found." >&2; exit 1; }

@@ -35,7 +35,7 @@ def read_storage(env: Reader) -> dict[str, Any]:
     options = _options(env)
     if find_spec("boto3") is None or find_spec("storages") is None:
         raise ImproperlyConfigured(
-            "S3_BUCKET needs packages that are missing. Install them with: pip install 'django-storages[s3]'"
+            "S3_BUCKET needs packages that are not installed: pip install 'django-storages[s3]'."
         )
     return {"BACKEND": "studio.library.s3.ObjectStorage", "OPTIONS": {"bucket_name": bucket, **options}}
 

@@ -14,7 +14,7 @@ from django.urls import path
 
 from studio.core import views
 from studio.core.errors import Conflict
-from studio.core.streaming import FileBody, stream_response
+from studio.core.streaming import FileBody, accelerated_response, stream_response
 
 handler400 = "studio.core.views.bad_request"
 handler403 = "studio.core.views.not_allowed"
@@ -60,6 +60,14 @@ def file(request: HttpRequest, name: str) -> HttpResponse:
     body = FileBody(Path(os.environ[FOLDER]) / name)
     kind = request.GET.get("type", "image/png")
     return stream_response(request, body, filename=request.GET.get("as", name), content_type=kind, etag="v1")
+
+
+@login_not_required
+def accelerated(request: HttpRequest, name: str) -> HttpResponse:
+    inline = "inline" in request.GET
+    return accelerated_response(
+        request, f"/_media/{name}", filename="Café.png", content_type="image/png", etag="v1", inline=inline, max_age=60
+    )
 
 
 @login_not_required
@@ -118,6 +126,7 @@ def raising(_request: HttpRequest, what: str) -> HttpResponse:
 urlpatterns = [
     path("healthz", views.healthz),
     path("file/<str:name>", file),
+    path("accelerated/<path:name>", accelerated),
     path("failing/<int:at>", failing),
     path("wrong/<int:makes>", wrong),
     path("replaced", replaced),
