@@ -1,7 +1,8 @@
 // One stream of events per visible tab, from the address in <body data-live>. Events carry ids only; they become DOM
 // events on <body>, and whoever shows the thing refetches it: hx-trigger="generation-42 from:body".
 //   generation → generation-<id>, or generation-unknown (detail.id) when nothing on the page has that id yet
-//   credits → credits-changed · members → members-changed
+//   bulk and export → bulk-<id> and export-<id>; with the first of them bulk-unknown and export-unknown (detail.id)
+//   credits → credits-changed · members → members-changed · library → library-changed
 //   live-resumed: the stream was away for a while, so anything may have changed.
 // The stream closes while the tab is hidden: a browser has six connections per host, and eight tabs would freeze the site.
 
@@ -48,6 +49,16 @@ const tellGeneration = (id) => {
   }
 };
 
+// Work in the background tells how far it is again and again; a page that does not show it is told once that it is there.
+const known = new Set();
+
+const tellWork = (kind, id) => {
+  const name = `${kind}-${id}`;
+  tell(name);
+  if (!known.has(name) && !document.getElementById(name)) tell(`${kind}-unknown`, { id });
+  known.add(name);
+};
+
 function open() {
   if (source || document.hidden) return;
   source = new EventSource(address);
@@ -70,6 +81,8 @@ function open() {
   source.addEventListener("generation", (event) => tellGeneration(event.data));
   source.addEventListener("credits", () => tell("credits-changed"));
   source.addEventListener("members", () => tell("members-changed"));
+  source.addEventListener("library", () => tell("library-changed"));
+  for (const kind of ["bulk", "export"]) source.addEventListener(kind, (event) => tellWork(kind, event.data));
 }
 
 const pause = () => {

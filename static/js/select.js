@@ -1,78 +1,228 @@
-// Selecting in the library: checkboxes named ids that belong to the form [data-bulk]; its bar appears with the first one,
-// counts them and sums their sizes. [data-select] begins and ends selecting without a new page, Shift + click takes a
-// range, X toggles the picture in focus, Esc clears and then ends.
+// Selecting pictures: checkboxes .pick that belong to the form [data-bulk]. What is chosen is kept here, not in the boxes, so
+// that pictures whose page has left the document stay chosen; forms with [data-selection] get it when they are sent.
+//   .shelf[data-query][data-newest]  all that match the search can be chosen at once; [data-until]: the whole bin
+//   [data-select] begins and ends selecting · Shift + click takes a range · X and Shift + X do so by keyboard
+//   Ctrl + A takes all that is known of the page, once more all that match · Esc clears, then ends
+//   grid:page from a part of the grid that has come (back) · library-changed on <body>: the grid asks anew
+
+import { isShortcut, isTyping } from "./shortcuts.js";
+
+const MOST = 10_000;
+const PAUSE = 300;
 
 const bar = document.querySelector("[data-bulk]");
-const shelf = document.querySelector(".shelf");
-const button = document.querySelector("[data-select]");
-let isSelecting = shelf?.classList.contains("selecting") ?? false;
+const chosen = new Map(); // id → size in bytes
+const sizes = new Map(); // of everything seen
+let order = []; // ids as far as the grid was seen
+let all = null; // what stands for everything that matches, or null
 let last = null;
+let shelf = null;
+let isSelecting = false;
 
-const picks = () => [...document.querySelectorAll(`.pick[form="${bar.id}"]`)];
-const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+const picksIn = (node) => [...node.querySelectorAll(`.pick[form="${bar.id}"]`)];
+const find = (id) => shelf?.querySelector(`.pick[value="${CSS.escape(id)}"]`);
+const parts = (name) => document.querySelectorAll(`[data-bulk-${name}]`);
+const tell = (text) => document.body.dispatchEvent(new CustomEvent("toast", { detail: { text } }));
 
-const update = () => {
-  const chosen = picks().filter((pick) => pick.checked);
-  bar.hidden = chosen.length === 0;
-  bar.querySelector("[data-bulk-count]").textContent = chosen.length.toLocaleString("en");
-  bar.querySelector("[data-bulk-size]").textContent = megabytes(chosen.reduce((sum, pick) => sum + Number(pick.dataset.size), 0));
-  shelf?.classList.toggle("selecting", isSelecting || chosen.length > 0);
-  if (button) button.querySelector("span").textContent = isSelecting ? "Done" : "Select";
+const inBytes = (bytes) => {
+  const [size, unit] = bytes < 999_950_000 ? [bytes / 1e6, "MB"] : [bytes / 1e9, "GB"];
+  return `${size.toLocaleString("en", { maximumFractionDigits: 1 })} ${unit}`;
 };
 
-const setAll = (checked) => {
-  for (const pick of picks()) pick.checked = checked;
+// A part of the grid takes its place in the known order: where its own pictures stand, or beside its neighbours.
+const learn = (node) => {
+  const picks = picksIn(node);
+  const ids = picks.map((pick) => pick.value);
+  for (const pick of picks) sizes.set(pick.value, Number(pick.dataset.size));
+  if (!ids.length) return;
+  const own = new Set(ids);
+  const first = order.findIndex((id) => own.has(id));
+  order = order.filter((id) => !own.has(id));
+  order.splice(first >= 0 ? Math.min(first, order.length) : placeOf(node), 0, ...ids);
+};
+
+const placeOf = (node) => {
+  for (let other = node.previousElementSibling; other; other = other.previousElementSibling) {
+    const at = order.indexOf(picksIn(other).at(-1)?.value);
+    if (at >= 0) return at + 1;
+  }
+  for (let other = node.nextElementSibling; other; other = other.nextElementSibling) {
+    const at = order.indexOf(picksIn(other)[0]?.value);
+    if (at >= 0) return at;
+  }
+  return order.length;
+};
+
+const paint = (node) => {
+  for (const pick of picksIn(node)) pick.checked = Boolean(all) || chosen.has(pick.value);
+};
+
+const update = () => {
+  const bytes = [...chosen.values()].reduce((sum, size) => sum + size, 0);
+  const isEmpty = !all && chosen.size === 0;
+  bar.hidden = isEmpty;
+  if (isEmpty) document.getElementById("bulk-note").replaceChildren();
+  for (const part of parts("count")) part.textContent = all ? all.label : chosen.size.toLocaleString("en");
+  for (const part of parts("word")) part.textContent = all ? "" : "selected";
+  for (const part of parts("size")) part.textContent = all ? "" : inBytes(bytes);
+  for (const part of parts("zip-size")) part.textContent = all ? "" : `, ${inBytes(bytes)}`;
+  for (const button of parts("compare")) button.disabled = Boolean(all) || chosen.size < 2 || chosen.size > 4;
+  for (const button of document.querySelectorAll("button[data-bulk-all]")) button.hidden = !everything();
+  for (const label of parts("all-label")) label.textContent = `Select all ${everything()?.noun ?? ""}`;
+  shelf?.classList.toggle("selecting", isSelecting || !isEmpty);
+  for (const button of document.querySelectorAll("[data-select] span")) button.textContent = isSelecting ? "Done" : "Select";
+};
+
+const take = (ids, wanted) => {
+  for (const id of ids) {
+    if (!wanted) chosen.delete(id);
+    else if (chosen.size < MOST) chosen.set(id, sizes.get(id) ?? 0);
+    else {
+      tell(`At most ${MOST.toLocaleString("en")} images can be ticked. Choose all that match instead.`);
+      break;
+    }
+  }
+};
+
+// Whatever is ticked or unticked after "all" begins from what is known.
+const choose = (ids, wanted) => {
+  if (all) {
+    all = null;
+    take(order, true);
+  }
+  take(ids, wanted);
+  paint(shelf);
   update();
 };
 
-const select = (wanted) => {
-  isSelecting = wanted;
-  if (wanted) update();
-  else setAll(false);
+const clear = () => {
+  chosen.clear();
+  all = null;
+  last = null;
+  if (shelf) paint(shelf);
+  update();
 };
 
-const takeRange = (from, to) => {
-  const all = picks();
-  const [start, end] = [all.indexOf(from), all.indexOf(to)].sort((a, b) => a - b);
-  if (start >= 0) for (const pick of all.slice(start, end + 1)) pick.checked = to.checked;
+// What "all" would stand for on this page.
+const everything = () => {
+  const { query, newest, count, until } = shelf?.dataset ?? {};
+  if (until) return { fields: { bin: "1", until }, label: "All in the bin", noun: "in the bin" };
+  if (query === undefined) return null;
+  const number = count ? `${count} ` : "";
+  return { fields: { all: "1", query, newest: newest ?? "" }, label: `All ${number}matching`, noun: `${number}matching` };
+};
+
+const chooseAll = () => {
+  all = everything();
+  if (!all) return;
+  chosen.clear();
+  paint(shelf);
+  update();
+};
+
+const range = (from, to) => {
+  const [start, end] = [order.indexOf(from), order.indexOf(to)].sort((one, other) => one - other);
+  return start < 0 ? [to] : order.slice(start, end + 1);
+};
+
+const pickOne = (id, wanted, isRange) => {
+  choose(isRange && last ? range(last, id) : [id], wanted);
+  last = id;
 };
 
 const onClick = (event) => {
   const pick = event.target.closest(".pick");
+  const isActive = shelf?.classList.contains("selecting");
   // While selecting, a pointer on a picture ticks it; Enter, and a click with Ctrl, still open it.
-  const picture = isSelecting && event.detail > 0 && !event.ctrlKey && !event.metaKey && event.target.closest(".tile > a");
+  const link = isActive && event.detail > 0 && !event.ctrlKey && !event.metaKey && event.target.closest(".tile > a");
+  const picture = link && link.parentElement.querySelector(`.pick[form="${bar.id}"]`);
   if (picture) {
     event.preventDefault();
-    picture.parentElement.querySelector(".pick").click();
-  } else if (pick) {
-    if (event.shiftKey && last) takeRange(last, pick);
-    last = pick;
-    update();
-  } else if (event.target.closest("[data-select]")) {
+    pickOne(picture.value, !picture.checked, event.shiftKey);
+  } else if (pick?.form === bar) pickOne(pick.value, pick.checked, event.shiftKey);
+  else if (event.target.closest("[data-select]")) {
     event.preventDefault();
-    select(!isSelecting);
-  } else if (event.target.closest("[data-bulk-all]")) setAll(true);
-  else if (event.target.closest("[data-bulk-clear]")) setAll(false);
+    isSelecting = !isSelecting;
+    if (isSelecting) update();
+    else clear();
+  } else if (event.target.closest("[data-bulk-page]")) choose(order, true);
+  else if (event.target.closest("[data-bulk-all]")) chooseAll();
+  else if (event.target.closest("[data-bulk-clear]")) clear();
+  else if (event.target.closest("[data-act-dismiss]")) event.target.closest(".act").remove();
+  if (event.target.closest("#bulk-more button")) document.getElementById("bulk-more").hidePopover();
 };
 
 const onKey = (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.key === "Escape") {
-    if (bar.hidden) select(false);
-    else setAll(false);
+  if (document.querySelector("dialog[open], :popover-open") || isTyping(event.target)) return;
+  const key = event.key.toLowerCase();
+  if (key === "a" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && order.length) {
+    event.preventDefault();
+    if (order.every((id) => chosen.has(id))) chooseAll();
+    else choose(order, true);
   }
-  const pick = event.target.closest?.(".tile")?.querySelector(".pick");
-  if (event.key.toLowerCase() === "x" && pick) {
-    pick.checked = !pick.checked;
-    last = pick;
-    update();
+  if (!isShortcut(event)) return;
+  if (key === "escape" && (isSelecting || !bar.hidden)) {
+    if (bar.hidden) isSelecting = false;
+    clear();
   }
+  const pick = event.target.closest?.(".tile")?.querySelector(`.pick[form="${bar.id}"]`);
+  if (key === "x" && pick) pickOne(pick.value, event.shiftKey || !pick.checked, event.shiftKey);
+};
+
+// Another search shows other pictures: what was chosen in the one before is not carried along unseen.
+const begin = () => {
+  const found = document.querySelector(".shelf");
+  if (found === shelf) return;
+  const isAnother = shelf !== null;
+  shelf = found;
+  order = [];
+  if (isAnother) clear();
+  for (const leaf of shelf?.querySelectorAll(".leaf") ?? []) learn(leaf);
+  if (!isAnother) isSelecting = shelf?.classList.contains("selecting") ?? false;
+  update();
+};
+
+const onPage = (event) => {
+  const leaf = event.target.closest?.(".leaf") ?? event.target;
+  if (!(leaf instanceof Element) || !shelf?.contains(leaf)) return;
+  learn(leaf);
+  paint(leaf);
+};
+
+const onSwap = (event) => {
+  begin();
+  onPage(event);
+  for (const leaf of shelf?.querySelectorAll(".leaf") ?? []) {
+    if (!leaf.querySelector(".pick") || sizes.has(leaf.querySelector(".pick").value)) continue;
+    learn(leaf);
+    paint(leaf);
+  }
+  if (shelf) update();
+};
+
+const onFormData = (event) => {
+  if (!event.target.matches("[data-selection]")) return;
+  const data = event.formData;
+  data.delete("ids");
+  if (all) for (const [name, value] of Object.entries(all.fields)) data.set(name, value);
+  else for (const id of chosen.keys()) data.append("ids", id);
+};
+
+let timer = 0;
+const onChanged = () => {
+  clearTimeout(timer);
+  timer = setTimeout(() => document.dispatchEvent(new Event("grid:refresh")), PAUSE);
 };
 
 if (bar) {
+  begin();
+  for (const pick of picksIn(document)) if (pick.checked) chosen.set(pick.value, sizes.get(pick.value) ?? 0); // brought back
   document.addEventListener("click", onClick);
   document.addEventListener("keydown", onKey);
-  document.addEventListener("htmx:after:swap", update);
-  addEventListener("pageshow", update); // the browser may bring ticked boxes back
+  document.addEventListener("grid:page", onPage);
+  document.addEventListener("htmx:after:swap", onSwap);
+  document.addEventListener("formdata", onFormData);
+  document.addEventListener("bulk-started", clear);
+  document.body.addEventListener("library-changed", onChanged);
   update();
 }

@@ -36,7 +36,7 @@ def start(
         with transaction.atomic():
             search = selection.search.to_query() if selection.search else ""
             made = BulkAct.objects.create(
-                team=team, actor=actor, act=act, value=value, query=search, newest=selection.newest, key=key
+                team=team, actor=actor, act=act, value=value, query=search, newest=_bound(team, selection), key=key
             )
             return _begin(made, selection)
     except IntegrityError:
@@ -75,6 +75,14 @@ def can_undo(act: BulkAct) -> bool:
     until = act.created_at + timedelta(days=bulk.UNDO_DAYS)
     ended = act.state in {BulkState.DONE, BulkState.CANCELLED}
     return ended and ACTS[act.act].undo is not None and act.done > act.skipped and timezone.now() < until
+
+
+def _bound(team: Team, selection: Selection) -> int | None:
+    """Return the newest picture at this moment, where the page did not know it."""
+    if selection.search is None or selection.newest is not None:
+        return selection.newest
+    newest = Asset.objects.for_team(team).listed().order_by("-pk").values_list("pk", flat=True).first()
+    return newest or 0
 
 
 def _begin(act: BulkAct, selection: Selection) -> BulkAct:

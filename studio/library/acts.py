@@ -71,20 +71,14 @@ def _collect(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     return _plain(collecting.collect(asset_ids=ids, collection=_collection(act), actor_id=act.actor_id))
 
 
-def _lock_collections(act: BulkAct, *names: str) -> None:
-    """Lock them before any picture is, in the order in which everybody does."""
-    wanted = Collection.objects.filter(team=act.team_id, pk__in=[act.value[name] for name in names])
-    list(wanted.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-
-
 def _still_collected(act: BulkAct, ids: Sequence[int]) -> list[int]:
     about = {"collection": act.value["collection"], "actor": act.actor_id}
     return ids_with_chosen(_STILL_COLLECTED, team_id=act.team_id, asset_ids=ids, **about)
 
 
 def _undo_collect(act: BulkAct, befores: Befores) -> list[int]:
-    _lock_collections(act, "collection")
     collection = _collection(act)
+    collecting.lock_collections(collection)
     still = _still_collected(act, list(befores))
     return list(collecting.uncollect(asset_ids=still, collection=collection))
 
@@ -112,7 +106,7 @@ def _move(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
 
 def _undo_move(act: BulkAct, befores: Befores) -> list[int]:
     """Only what still is where it was moved to goes back; what had been there before stays there, too."""
-    _lock_collections(act, "source", "collection")
+    collecting.lock_collections(_collection(act, "source"), _collection(act))
     joined = {pk: before for pk, before in befores.items() if before["joined"]}
     left = set(_undo_collect(act, joined))
     back = {pk: before for pk, before in befores.items() if pk in left or pk not in joined}

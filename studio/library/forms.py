@@ -18,13 +18,15 @@ _LONGEST_ID: Final = 18
 
 
 def read_selection(data: QueryDict) -> Selection:
-    """Read what was chosen: `ids`, each once; or `all=1` with `query` and `newest`; or `bin=1` with `until`.
+    """Read what was chosen: `ids`, each once; or `all=1` with `query` and, if known, `newest`; or `bin=1` with `until`.
 
     Raises BadInput for nothing, too many, or what is no number or no search. Whether the ids are the team's is asked by
     `Selection.assets`.
     """
     if data.get("all") == "1":
-        return Selection(search=LibrarySearch.read(data.get("query", "")), newest=read_id(data.get("newest", "")))
+        newest = data.get("newest", "")
+        search = LibrarySearch.read(data.get("query", ""))
+        return Selection(search=search, newest=read_id(newest) if newest else None)
     if data.get("bin") == "1":
         return Selection(binned_until=_moment(data.get("until", "")))
     values = data.getlist("ids")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from studio.accounts.models import User
 from studio.core.errors import NotFound
@@ -10,10 +11,13 @@ from studio.library.models import Asset, AssetQuerySet
 from studio.library.search import LibrarySearch
 from studio.teams.models import Team
 
+# Without a bound a search reaches to the newest picture there is.
+NEWEST: Final = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Selection:
-    """Ids; or a search with the newest picture of that moment; or all that was in the bin at a moment."""
+    """Ids; or a search, up to the picture that was newest then; or all that was in the bin at a moment."""
 
     ids: tuple[int, ...] = ()
     search: LibrarySearch | None = None
@@ -27,7 +31,7 @@ class Selection:
         the library: what was taken out of it since is not among these.
         """
         if self.search is not None:
-            return queries.ids_matching(team, user, self.search, newest=self.newest or 0)
+            return queries.ids_matching(team, user, self.search, newest=NEWEST if self.newest is None else self.newest)
         if self.binned_until is not None:
             return Asset.objects.for_team(team).binned().filter(binned_at__lte=self.binned_until)
         assets = Asset.objects.for_team(team).filter(pk__in=self.ids)

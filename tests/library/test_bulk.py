@@ -137,7 +137,7 @@ def test_untagging_is_taken_back(team: Team, member: User, tag: Tag) -> None:
 
 
 def test_collecting_moving_and_taking_out_are_taken_back_in_place(
-    team: Team, owner: User, member: User, solstice: Collection
+    team: Team, owner: User, solstice: Collection
 ) -> None:
     first, second, third = (make_asset(team) for _ in range(3))
     spare = make_collection(team, owner, "Spare")
@@ -145,13 +145,13 @@ def test_collecting_moving_and_taking_out_are_taken_back_in_place(
     start(team, owner, "collect", second.pk, third.pk, collection=spare.pk, name="Spare")
     before = about(team)
     value = {"source": solstice.pk, "collection": spare.pk, "name": "Spare"}
-    moved = start(team, member, "move", first.pk, second.pk, third.pk, **value)
+    moved = start(team, owner, "move", first.pk, second.pk, third.pk, **value)
     assert (moved.done, moved.skipped) == (3, 1)
     assert set(spare.items.values_list("asset", flat=True)) == {first.pk, second.pk, third.pk}
     assert not solstice.items.exists()
     acting.undo(act=moved)
     assert about(team) == before
-    out = start(team, member, "uncollect", first.pk, second.pk, collection=solstice.pk, name="Solstice launch")
+    out = start(team, owner, "uncollect", first.pk, second.pk, collection=solstice.pk, name="Solstice launch")
     assert not solstice.items.exists()
     acting.undo(act=out)
     assert about(team) == before

@@ -2,6 +2,7 @@
 
 import math
 import re
+import uuid
 import zlib
 from datetime import date, datetime, timedelta
 
@@ -193,3 +194,9 @@ def alt(prompt: str) -> str:
 def sign_up_is_open() -> bool:
     """Whether anybody may make an account, so that the sign-in page can say so."""
     return bool(settings.OPEN_SIGNUP)
+
+
+@register.simple_tag
+def new_key() -> str:
+    """A key for a form, so that a second press of its button is known to be one."""
+    return str(uuid.uuid4())

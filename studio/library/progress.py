@@ -1,0 +1,123 @@
+"""An act on many pictures as people see it: in words, with how far it is and what can be done about it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from studio.accounts.models import User
+from studio.library.acting import can_undo
+from studio.library.acts import ACTS
+from studio.library.bulk import LIVE
+from studio.library.models import BulkAct, BulkState
+from studio.teams.models import Team
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One act."""
+
+    act: BulkAct
+
+    @property
+    def id(self) -> str:
+        """The number as addresses and attributes need it, never with separators."""
+        return str(self.act.pk)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on."""
+        return self.act.state in LIVE
+
+    @property
+    def is_for_bin(self) -> bool:
+        """Whether its pictures were in the bin."""
+        return ACTS[self.act.act].is_for_bin
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether it can still be stopped."""
+        return self.act.state in {BulkState.QUEUED, BulkState.RUNNING}
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether it can be taken back."""
+        return can_undo(self.act)
+
+    @property
+    def part(self) -> int:
+        """How many are through."""
+        return self.act.undone + self.act.kept if self.act.state == BulkState.UNDOING else self.act.done
+
+    @property
+    def whole(self) -> int:
+        """Of how many; 0 while that is not known."""
+        return self.act.done - self.act.skipped if self.act.state == BulkState.UNDOING else self.act.total
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it ended as it was meant to."""
+        return self.act.state in {BulkState.DONE, BulkState.UNDONE} and not self.act.problem
+
+    @property
+    def words(self) -> str:
+        """What happened, or happens, in a sentence or two."""
+        if not self.act.is_frozen:
+            return "Finding the images."
+        return _joined([_WORDS[BulkState(self.act.state)](self), self.act.problem])
+
+    @property
+    def told(self) -> str:
+        """What is done to them: `moved to the bin`."""
+        return ACTS[self.act.act].told.format(**{"name": "", **self.act.value})
+
+
+def progress_of(act: BulkAct) -> Progress:
+    """Show an act."""
+    return Progress(act)
+
+
+def running_of(team: Team, user: User) -> list[BulkAct]:
+    """Return the acts of one person that go on, oldest first."""
+    return list(BulkAct.objects.filter(team=team, actor=user, state__in=LIVE).order_by("pk")[:5])
+
+
+def in_images(number: int) -> str:
+    """`1 image`, `2,418 images`."""
+    return f"{number:,} {'image' if number == 1 else 'images'}"
+
+
+def _done(shown: Progress) -> str:
+    changed = shown.act.done - shown.act.skipped
+    return _joined([f"{in_images(changed)} {shown.told}.", _needed_none(shown.act.skipped)])
+
+
+def _cancelled(shown: Progress) -> str:
+    return f"Stopped: {shown.act.done - shown.act.skipped:,} of {in_images(shown.act.total)} {shown.told}."
+
+
+def _undone(shown: Progress) -> str:
+    return _joined([f"Undone for {in_images(shown.act.undone)}.", _stayed(shown.act.kept)])
+
+
+def _stayed(number: int) -> str:
+    if not number:
+        return ""
+    return f"{number:,} {'was' if number == 1 else 'were'} changed since and {'stays' if number == 1 else 'stay'} so."
+
+
+def _needed_none(number: int) -> str:
+    return f"{number:,} needed no change." if number else ""
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+_WORDS: Final[Mapping[BulkState, Callable[[Progress], str]]] = {
+    BulkState.QUEUED: lambda shown: f"{in_images(shown.act.total)} waiting.",
+    BulkState.RUNNING: lambda shown: f"{shown.act.done:,} of {in_images(shown.act.total)} {shown.told}.",
+    BulkState.UNDOING: lambda shown: f"Undoing: {shown.part:,} of {in_images(shown.whole)}.",
+    BulkState.DONE: _done,
+    BulkState.CANCELLED: _cancelled,
+    BulkState.UNDONE: _undone,
+}
