@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import BooleanField, F, Func, Q, Value
@@ -27,15 +28,26 @@ class Matches(Func):
         super().__init__(F("search"), Value(tsquery), **extra)
 
 
-def ask(team: Team, user: User, search: LibrarySearch) -> str:
-    """Write the search of one person in one team as a tsquery."""
-    collections = [search.collection, *_inside(team, search.collection)] if search.collection is not None else []
+@dataclass(frozen=True)
+class Asked:
+    """A search made ready: as PostgreSQL reads it, and the collections it is about, in their order."""
+
+    team_id: int
+    tsquery: str
+    collections: tuple[int, ...] = ()
+
+
+def ask(team: Team, user: User, search: LibrarySearch) -> Asked:
+    """Make the search of one person in one team ready; a query each for words and for a collection."""
+    collections = () if search.collection is None else (search.collection, *_inside(team, search.collection))
     tags = _tags_named(team, terms_of(search.q))
-    return tsquery_of(search, team_id=team.pk, user_id=user.pk, tags_of=tags, collections=collections)
+    tsquery = tsquery_of(search, team_id=team.pk, user_id=user.pk, tags_of=tags, collections=collections)
+    return Asked(team.pk, tsquery, collections)
 
 
-def _inside(team: Team, collection: int) -> list[int]:
-    return list(Collection.objects.filter(team=team, parent=collection).order_by("pk").values_list("pk", flat=True))
+def _inside(team: Team, collection: int) -> Sequence[int]:
+    inside = Collection.objects.filter(team=team, parent=collection).order_by("key", "pk")
+    return inside.values_list("pk", flat=True)
 
 
 def _tags_named(team: Team, terms: Sequence[Term]) -> dict[str, list[int]]:

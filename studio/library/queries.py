@@ -1,28 +1,19 @@
 """What the library's pages and downloads read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
-from typing import Final
 
-from django.core.files.storage import default_storage
-from django.db.models.functions import Left
 from django.utils import timezone
 
 from studio.accounts.models import User
 from studio.core.pagination import Page
-from studio.library import names
-from studio.library.archive import Member, ZipBody
-from studio.library.asking import Matches, ask
-from studio.library.models import OPENING_LENGTH, Asset, AssetQuerySet
+from studio.library.asking import Asked, Matches, ask
+from studio.library.finding import Count, count_of, counted_page_ids, load, page_ids, place_of
+from studio.library.models import Asset, AssetQuerySet
 from studio.library.orders import ORDERS
-from studio.library.search import LibrarySearch
+from studio.library.search import LibrarySearch, Sort
 from studio.teams.models import Team
-
-MOST_COUNTED: Final = 1000
-
-_BATCH: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -49,51 +40,56 @@ class Found:
     next_cursor: str | None
 
 
-@dataclass(frozen=True)
-class Count:
-    """How many a search finds; counting stops at MOST_COUNTED."""
-
-    number: int
-    is_more: bool
-
-
 def find(team: Team, user: User, search: LibrarySearch, *, cursor: str | None = None, size: int = 60) -> Found:
     """Return one page of a search in its order; what cannot be read as its cursor means the first page."""
-    order = ORDERS[search.sort]
-    rows = _matching(team, user, search).for_tiles().order_by(*order.by)
-    place = order.read(cursor)
-    if place is not None:
-        rows = rows.filter(order.after(place))
-    items = list(rows[: size + 1])
-    more = len(items) > size
-    items = items[:size]
-    return Found(items, order.write(items[-1]) if more else None)
+    asked = ask(team, user, search)
+    ids = page_ids(asked, search.sort, ORDERS[search.sort].read(cursor), wanted=size + 1)
+    return _found(asked, user, search.sort, ids, size=size)
+
+
+def find_counted(
+    asked: Asked, user: User, search: LibrarySearch, *, cursor: str | None = None, size: int = 60
+) -> tuple[Found, Count]:
+    """Return one page like `find`, and how many there are in all, in the same journey to the database."""
+    ids, counted = counted_page_ids(asked, search.sort, ORDERS[search.sort].read(cursor), wanted=size + 1)
+    return _found(asked, user, search.sort, ids, size=size), counted
 
 
 def count(team: Team, user: User, search: LibrarySearch) -> Count:
     """Count what a search finds, up to MOST_COUNTED."""
-    number = _matching(team, user, search)[: MOST_COUNTED + 1].count()
-    return Count(min(number, MOST_COUNTED), is_more=number > MOST_COUNTED)
+    return count_of(ask(team, user, search))
 
 
 def ids_matching(team: Team, user: User, search: LibrarySearch, *, newest: int) -> AssetQuerySet:
     """Return everything in the library that a search finds, up to the asset `newest`, in no order."""
-    return _matching(team, user, search).filter(pk__lte=newest)
+    matches = Matches(ask(team, user, search).tsquery)
+    return Asset.objects.for_team(team).listed().filter(matches, pk__lte=newest)
 
 
 def neighbours(team: Team, user: User, search: LibrarySearch, asset: Asset) -> Neighbours:
     """Find what stands before and after one asset in the order of a search."""
-    order = ORDERS[search.sort]
-    rows = _matching(team, user, search)
-    place = order.place_of(asset)
-    return Neighbours(
-        newer=rows.filter(order.before(place)).order_by(*order.backwards).values_list("pk", flat=True).first(),
-        older=rows.filter(order.after(place)).order_by(*order.by).values_list("pk", flat=True).first(),
-    )
+    asked = ask(team, user, search)
+    place = place_of(asked, search.sort, asset)
+    if place is None:
+        return Neighbours(None, None)
+    before = page_ids(asked, search.sort, place, wanted=1, is_back=True)
+    after = page_ids(asked, search.sort, place, wanted=1)
+    return Neighbours(newer=next(iter(before), None), older=next(iter(after), None))
 
 
-def _matching(team: Team, user: User, search: LibrarySearch) -> AssetQuerySet:
-    return Asset.objects.for_team(team).listed().filter(Matches(ask(team, user, search)))
+def around(team: Team, user: User, search: LibrarySearch, asset: Asset, *, is_before: bool, size: int) -> list[Asset]:
+    """Return what comes next before or after one asset in the order of a search, the nearest first."""
+    asked = ask(team, user, search)
+    place = place_of(asked, search.sort, asset)
+    if place is None:
+        return []
+    return load(page_ids(asked, search.sort, place, wanted=size, is_back=is_before), user)
+
+
+def _found(asked: Asked, user: User, sort: Sort, ids: list[int], *, size: int) -> Found:
+    items = load(ids[:size], user)
+    place = place_of(asked, sort, items[-1]) if len(ids) > size and items else None
+    return Found(items, ORDERS[sort].write(place) if place else None)
 
 
 def days_of(page: Page[Asset], *, before: int | None) -> list[Day]:
@@ -120,25 +116,3 @@ def neighbours_of(asset: Asset) -> Neighbours:
         newer=others.filter(pk__gt=asset.pk).order_by("pk").values_list("pk", flat=True).first(),
         older=others.filter(pk__lt=asset.pk).order_by("-pk").values_list("pk", flat=True).first(),
     )
-
-
-def archive_of(assets: AssetQuerySet) -> ZipBody:
-    """Freeze the list of these assets, oldest first, as an archive of their originals."""
-    return ZipBody(_members_of(assets), root=Path(default_storage.path("")))
-
-
-def _members_of(assets: AssetQuerySet) -> Iterator[Member]:
-    """Read rows as they are needed, and of a long prompt only what a file name can hold."""
-    rows = (
-        assets.order_by("pk")
-        .annotate(opening=Left("prompt", OPENING_LENGTH))
-        .values_list("pk", "opening", "team_id", "file_key", "content_type", "size", "crc32", "created_at")
-    )
-    for pk, opening, team_id, file_key, content_type, size, crc32, created_at in rows.iterator(chunk_size=_BATCH):
-        yield Member(
-            name=names.download_name(prompt=opening, asset_id=pk, content_type=content_type),
-            path=names.original_name(team_id=team_id, file_key=file_key, content_type=content_type),
-            size=size,
-            crc32=crc32,
-            modified=created_at,
-        )
