@@ -33,7 +33,8 @@ def bin_(request: TeamRequest) -> HttpResponse:
 def rules(request: TeamRequest) -> HttpResponse:
     """For how long the bin keeps pictures, and when drafts go there; with what the team's pictures take up."""
     current = rules_of(request.team)
-    form = RulesForm(request.POST or None, initial={"bin_days": current.bin_days, "draft_days": current.draft_days})
+    sent = request.POST if request.method == "POST" else None
+    form = RulesForm(sent, initial={"bin_days": current.bin_days, "draft_days": current.draft_days})
     if request.method == "POST" and form.is_valid():
         change_rules(team=request.team, actor=request.user, **form.cleaned_data)
         messages.success(request, "Rules saved.")
