@@ -1,9 +1,10 @@
 """What a search needs from the database before it can be asked: the tags its words name, the collections inside one."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, Final
 
 from django.db.models import BooleanField, F, Func, Q, Value
 
@@ -11,10 +12,11 @@ from studio.accounts.models import User
 from studio.library.matching import Term, terms_of, tsquery_of
 from studio.library.models import Collection, Tag
 from studio.library.search import LibrarySearch
+from studio.library.words import begins_word
 from studio.teams.models import Team
 
-# A word that begins more tags than this is no word for tags.
-_MOST_TAGS = 200
+# Words that are in more tags than this say nothing about any of them.
+_MOST_TAGS: Final = 500
 
 
 class Matches(Func):
@@ -37,11 +39,24 @@ class Asked:
     collections: tuple[int, ...] = ()
 
 
-def ask(team: Team, user: User, search: LibrarySearch) -> Asked:
-    """Make the search of one person in one team ready; a query each for words and for a collection."""
-    collections = () if search.collection is None else (search.collection, *_inside(team, search.collection))
-    tags = _tags_named(team, terms_of(search.q))
-    tsquery = tsquery_of(search, team_id=team.pk, user_id=user.pk, tags_of=tags, collections=collections)
+def ask(
+    team: Team,
+    user: User,
+    search: LibrarySearch,
+    *,
+    tags: Sequence[tuple[int, str]] | None = None,
+    inside: Sequence[int] | None = None,
+) -> Asked:
+    """Make the search of one person in one team ready.
+
+    Who knows all `tags` (with their keys), or the collections `inside` the one that is searched, saves a query each.
+    """
+    terms = terms_of(search.q)
+    collections: tuple[int, ...] = ()
+    if search.collection is not None:
+        collections = (search.collection, *(_inside(team, search.collection) if inside is None else inside))
+    named = _named(terms, _tags_like(team, terms) if tags is None else tags)
+    tsquery = tsquery_of(search, team_id=team.pk, user_id=user.pk, tags_of=named, collections=collections)
     return Asked(team.pk, tsquery, collections)
 
 
@@ -50,16 +65,13 @@ def _inside(team: Team, collection: int) -> Sequence[int]:
     return inside.values_list("pk", flat=True)
 
 
-def _tags_named(team: Team, terms: Sequence[Term]) -> dict[str, list[int]]:
-    """Find the tags whose name has a word that begins like a term, in one query for all terms."""
+def _tags_like(team: Team, terms: Sequence[Term]) -> Sequence[tuple[int, str]]:
     if not terms:
-        return {}
-    wanted = Q()
-    for term in terms:
-        wanted |= Q(key__startswith=term.text) | Q(key__contains=f" {term.text}")
-    named = defaultdict(list)
-    for pk, key in Tag.objects.filter(wanted, team=team).order_by("key").values_list("pk", "key")[:_MOST_TAGS]:
-        for term in terms:
-            if f" {key}".find(f" {term.text}") >= 0:
-                named[term.text].append(pk)
-    return dict(named)
+        return ()
+    wanted = reduce(or_, (Q(key__contains=term.text) for term in terms))
+    return Tag.objects.filter(wanted, team=team).order_by("key").values_list("pk", "key")[:_MOST_TAGS]
+
+
+def _named(terms: Sequence[Term], tags: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
+    """Return the tags of each term: those whose name has a word that begins like it."""
+    return {term.text: [pk for pk, key in tags if begins_word(key, term.text)] for term in terms}

@@ -355,6 +355,26 @@ class Favourite(models.Model):
         return f"Favourite {self.pk}"
 
 
+class MadeWith(models.Model):
+    """A person, model or connection that some picture of a team was made by or with: what its filters offer.
+
+    Kept by a trigger (migration 0010), so that a menu needs no look at the pictures.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # The filter's name in the address: by, model or connection.
+    kind = models.CharField(max_length=10)
+    value = models.CharField(max_length=60)
+    # What a model or connection was called when it was first used; people have their names elsewhere.
+    label = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "kind", "value"], name="made_with_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
 class SavedView(models.Model):
     """A search with its filters and order under a name: one person's own, or the whole team's."""
 

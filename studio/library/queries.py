@@ -9,6 +9,7 @@ from django.utils import timezone
 from studio.accounts.models import User
 from studio.core.pagination import Page
 from studio.library.asking import Asked, Matches, ask
+from studio.library.facets import MOST_OFFERED, Facets, facets
 from studio.library.finding import Count, count_of, counted_page_ids, load, page_ids, place_of
 from studio.library.models import Asset, AssetQuerySet
 from studio.library.orders import ORDERS
@@ -40,6 +41,15 @@ class Found:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class Browsed:
+    """A whole page of the library: what a search finds, how many that are in all, and what there is to choose from."""
+
+    found: Found
+    counted: Count
+    facets: Facets
+
+
 def find(team: Team, user: User, search: LibrarySearch, *, cursor: str | None = None, size: int = 60) -> Found:
     """Return one page of a search in its order; what cannot be read as its cursor means the first page."""
     asked = ask(team, user, search)
@@ -47,12 +57,13 @@ def find(team: Team, user: User, search: LibrarySearch, *, cursor: str | None = 
     return _found(asked, user, search.sort, ids, size=size)
 
 
-def find_counted(
-    asked: Asked, user: User, search: LibrarySearch, *, cursor: str | None = None, size: int = 60
-) -> tuple[Found, Count]:
-    """Return one page like `find`, and how many there are in all, in the same journey to the database."""
+def browse(team: Team, user: User, search: LibrarySearch, *, cursor: str | None = None, size: int = 60) -> Browsed:
+    """Read all that a whole page of the library shows, in three queries; the same page as `find`."""
+    offered = facets(team, user)
+    tags = [(tag.id, tag.key) for tag in offered.tags] if len(offered.tags) < MOST_OFFERED else None
+    asked = ask(team, user, search, tags=tags, inside=offered.inside(search.collection))
     ids, counted = counted_page_ids(asked, search.sort, ORDERS[search.sort].read(cursor), wanted=size + 1)
-    return _found(asked, user, search.sort, ids, size=size), counted
+    return Browsed(_found(asked, user, search.sort, ids, size=size), counted, offered)
 
 
 def count(team: Team, user: User, search: LibrarySearch) -> Count:

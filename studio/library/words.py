@@ -39,6 +39,7 @@ _SIGNS: Final = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _RUN: Final = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}_])[\w{_MARKS}])+|[{_SIGNS}]")
 _ASCII_RUN: Final = re.compile(r"[a-z0-9]+")
 _IS_UNSPACED: Final = re.compile(rf"[{_UNSPACED}]")
+_IS_WORD: Final = re.compile(rf"(?!_)[\w{_MARKS}]")
 _DIGITS: Final = re.compile(r"\d+", re.ASCII)
 
 
@@ -78,6 +79,14 @@ def runs_of(text: str) -> Iterator[Run]:
 def words_of(text: str) -> list[str]:
     """Cut a text into the words it is found by, in reading order; each takes one place."""
     return [word for run in runs_of(text) for word in _words_of(run)]
+
+
+def begins_word(folded: str, start: str) -> bool:
+    """Whether a word of a folded text begins like this; where a script has no spaces, any character begins one."""
+    at = folded.find(start)
+    while at > 0 and _IS_WORD.match(folded[at - 1]) and not _IS_UNSPACED.match(start):
+        at = folded.find(start, at + 1)
+    return at >= 0
 
 
 def vector_of(*texts: str) -> str:
