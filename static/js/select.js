@@ -65,7 +65,9 @@ const update = () => {
   for (const part of parts("count")) part.textContent = all ? all.label : chosen.size.toLocaleString("en");
   for (const part of parts("word")) part.textContent = all ? "" : "selected";
   for (const part of parts("size")) part.textContent = all ? "" : inBytes(bytes);
-  for (const part of parts("zip-size")) part.textContent = all ? "" : `, ${inBytes(bytes)}`;
+  const size = all ? "" : `, ${inBytes(bytes)}`;
+  for (const part of parts("zip-size")) part.textContent = size;
+  for (const button of parts("zip")) button.ariaLabel = `Download ZIP${size}`;
   for (const button of parts("compare")) button.disabled = Boolean(all) || chosen.size < 2 || chosen.size > 4;
   for (const button of document.querySelectorAll("button[data-bulk-all]")) button.hidden = !everything();
   for (const label of parts("all-label")) label.textContent = `Select all ${everything()?.noun ?? ""}`;

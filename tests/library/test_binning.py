@@ -43,7 +43,8 @@ def put_into_bin(*assets: Asset, by: User | None = None, days: float = 0) -> Non
 
 
 def sizes(*assets: Asset) -> list[bool]:
-    names = [name for asset in assets for name in (asset.original_name, asset.thumb_name)]
+    kept = ["rated", "approved", "liked", "tagged", "collected", "titled", "noted", "uploaded", "young", "restored"]
+    names = ["forgotten", *kept, "cover", "foreign"]
     return [size is not None for size in files.sizes_of(names).values()]
 
 

@@ -1,0 +1,148 @@
+"""Many pictures at once: selected by pointer and keyboard, filed, taken back, binned and restored."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.site import Site
+from tests.browser.visitor import Visitor
+
+
+def tiles(page: Page) -> Locator:
+    return page.locator(".shelf .tile")
+
+
+def pick(page: Page, number: int) -> Locator:
+    return tiles(page).nth(number).locator(".pick")
+
+
+def bar(page: Page) -> Locator:
+    return page.locator("#bulk")
+
+
+def said(page: Page, text: str) -> Locator:
+    toast = page.locator(".toast").filter(has_text=text)
+    expect(toast).to_have_count(1)
+    return toast
+
+
+def fill_library(visitor: Visitor) -> None:
+    """Make eight pictures by two prompts."""
+    for prompt in ("A kite above the dunes", "A boat in the fog"):
+        visitor.make(prompt, n=4)
+
+
+def test_selecting_filing_binning_and_taking_back(site: Site, visit: Visit) -> None:
+    team = site.new_team("Bulk by pointer", credits=100)
+    maya = visit(site, team=team).sign_in()
+    fill_library(maya)
+    maya.go("library/")
+    page = maya.page
+    expect(tiles(page)).to_have_count(8)
+    expect(bar(page)).to_be_hidden()
+
+    # A pointer ticks pictures while selecting, Shift takes a range.
+    page.get_by_role("button", name="Select", exact=True).click()
+    tiles(page).nth(0).click()
+    tiles(page).nth(2).click(modifiers=["Shift"])
+    expect(bar(page)).to_contain_text("3 selected")
+    expect(page.locator(".shelf .pick:checked")).to_have_count(3)
+    expect(page.get_by_role("button", name="Download ZIP")).to_be_visible()
+    maya.inspect("library-select")
+
+    # Tag them by a dialog, and take that back from the toast.
+    bar(page).get_by_role("button", name="Tag", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Tag 3 images")
+    expect(dialog).to_be_visible()
+    maya.inspect("library-select-tag")
+    dialog.get_by_label("Tag", exact=True).fill("hero")
+    dialog.get_by_role("button", name="Add tag").click()
+    expect(dialog).to_be_hidden()
+    expect(bar(page)).to_be_hidden()
+    said(page, "3 images tagged hero.").get_by_role("button", name="Undo").click()
+    said(page, "Undone for 3 images.")
+    maya.go("library/?q=hero")
+    expect(page.locator(".empty")).to_be_visible()
+
+    # By keyboard: X, Shift + X, Ctrl + A, Esc.
+    maya.go("library/")
+    expect(tiles(page)).to_have_count(8)
+    tiles(page).nth(1).locator("> a").focus()
+    page.keyboard.press("x")
+    expect(bar(page)).to_contain_text("1 selected")
+    tiles(page).nth(4).locator("> a").focus()
+    page.keyboard.press("Shift+X")
+    expect(bar(page)).to_contain_text("4 selected")
+    page.keyboard.press("Escape")
+    expect(bar(page)).to_be_hidden()
+    tiles(page).nth(0).locator("> a").focus()
+    page.keyboard.press("Control+a")
+    expect(bar(page)).to_contain_text("8 selected")
+
+    # Everything that the search finds, chosen on the server.
+    page.get_by_label("Search images").fill("kite")
+    expect(tiles(page)).to_have_count(4)
+    expect(bar(page)).to_be_hidden()
+    pick(page, 0).check()
+    page.get_by_role("button", name="More for the selection").click()
+    page.get_by_role("button", name="Select all 4 matching").click()
+    expect(bar(page)).to_contain_text("All 4 matching")
+    bar(page).get_by_role("button", name="Approve").click()
+    said(page, "4 images marked as approved.")
+    expect(page.locator(".shelf .mark").filter(has_text="Approved")).to_have_count(4)
+
+    # Into the bin: the grid follows at once, and the bin shows them.
+    maya.go("library/")
+    pick(page, 0).check()
+    pick(page, 1).check()
+    bar(page).get_by_role("button", name="Move to bin").click()
+    said(page, "2 images moved to the bin.")
+    expect(tiles(page)).to_have_count(6)
+    maya.go("library/bin/")
+    expect(tiles(page)).to_have_count(2)
+    expect(tiles(page).first).to_contain_text("30 days left")
+    pick(page, 0).check()
+    maya.inspect("library-bin")
+    bar(page).get_by_role("button", name="Restore").click()
+    said(page, "1 image restored.")
+    expect(tiles(page)).to_have_count(1)
+    page.get_by_role("button", name="Empty bin").click()
+    asked = page.get_by_role("dialog", name="Delete 1 image for good?")
+    maya.inspect("library-purge")
+    asked.get_by_role("button", name="Delete 1 image").click()
+    said(page, "1 image deleted for good.")
+    expect(page.get_by_role("heading", name="The bin is empty")).to_be_visible()
+    maya.go("studio/")
+    expect(page.get_by_role("img", name="Deleted").or_(page.get_by_text("Deleted", exact=True))).to_have_count(1)
+    maya.go("library/rules/")
+    maya.inspect("library-rules")
+    maya.hear_nothing()
+
+
+def test_filing_and_binning_without_script(site: Site, visit: Visit) -> None:
+    team = site.new_team("Bulk by forms", credits=100)
+    maya = visit(site, team=team).sign_in()
+    maya.make("A kite above the dunes", n=2)
+    plain = visit(site, team=team, quick=False).sign_in()
+    page = plain.page
+    plain.go("library/")
+    page.get_by_role("button", name="Select", exact=True).click()
+    pick(page, 0).check()
+    pick(page, 1).check()
+    bar(page).get_by_role("button", name="Collect").click()
+    page.get_by_label("New collection").fill("Solstice launch")
+    page.get_by_role("button", name="Create and add").click()
+    expect(page.get_by_text("2 images added to Solstice launch.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone for 2 images.")).to_be_visible()
+    page.get_by_role("link", name="Back to the library").click()
+    page.get_by_role("button", name="Select", exact=True).click()
+    pick(page, 0).check()
+    bar(page).get_by_role("button", name="Move to bin").click()
+    expect(page.get_by_text("1 image moved to the bin.")).to_be_visible()
+    plain.go("library/bin/")
+    page.get_by_role("button", name="Restore all").click()
+    expect(page.get_by_text("1 image restored.")).to_be_visible()
+    page.wait_for_url(re.compile(r"/library/bulk/\d+/$"))
+    plain.hear_nothing()
