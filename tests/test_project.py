@@ -148,7 +148,7 @@ def test_nothing_of_the_operators_is_open_to_others(team: Team, owner: User, cli
 def settings_read() -> set[str]:
     """Return the names that the modules of config/ read from the environment."""
     text = "".join(path.read_text() for path in (ROOT / "config").glob("*.py"))
-    return set(re.findall(r'env\.(?:text|boolean|integer|number|words|choice|web_address)\(\s*"([A-Z_]+)"', text))
+    return set(re.findall(r'env\.(?:text|boolean|integer|number|words|choice|web_address)\(\s*"([A-Z0-9_]+)"', text))
 
 
 def test_settings_are_found() -> None:
@@ -156,5 +156,5 @@ def test_settings_are_found() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    documented = set(re.findall(r"`([A-Z_]+)`", (ROOT / "README.md").read_text()))
+    documented = set(re.findall(r"`([A-Z0-9_]+)`", (ROOT / "README.md").read_text()))
     assert settings_read() - documented - {"ATELIER_PROCESS"} == set()  # set by the runtime for its own children

@@ -136,7 +136,7 @@ def test_link_is_left_over_and_not_followed(team: Team, media: Path, tmp_path: P
 
 
 def test_many_files_are_asked_for_in_parts(team: Team, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.integrity.files._AT_ONCE", 2)
+    monkeypatch.setattr("studio.integrity.stock._AT_ONCE", 2)
     assets = [make_asset(team) for _ in range(5)]
     for asset in assets:
         make_old(original(asset, media))
