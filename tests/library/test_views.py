@@ -1,8 +1,6 @@
 """The library's pages and downloads: works, for whom, and what they say when something is wrong."""
 
-import re
 import zipfile
-from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
-from studio.library import views
 from studio.library.archive import ZipBody
 from studio.library.models import Asset, AssetQuerySet
 from studio.library.queries import archive_of
@@ -28,117 +25,8 @@ LIBRARY = "/t/halden-co/library/"
 DOWNLOAD = "/t/halden-co/library/download/"
 
 
-def tiles_of(page: str) -> list[int]:
-    """Return the assets that a page shows, in order."""
-    return [int(pk) for pk in re.findall(r'href="/t/halden-co/assets/(\d+)/"><', page)]
-
-
 def ids(*assets: Asset) -> list[tuple[str, str]]:
     return [("ids", str(asset.pk)) for asset in assets]
-
-
-# The grid
-
-
-def test_grid_shows_the_teams_pictures_newest_first(
-    team: Team, other_team: Team, viewer: User, client_of: ClientOf
-) -> None:
-    assets = [make_asset(team, prompt=f"Picture <{number}>. And more.") for number in range(3)]
-    make_asset(other_team)
-    page = client_of(viewer).get(LIBRARY).content.decode()
-    assert tiles_of(page) == [asset.pk for asset in reversed(assets)]
-    assert 'alt="Picture &lt;2&gt;."' in page
-    assert f'src="/t/halden-co/assets/{assets[0].pk}/file/thumb/" width="96" height="64"' in page
-    assert f'<rect width="100%" height="100%" fill="{assets[0].colour}"/>' in page
-    assert '<h2 class="sm">Today</h2>' in page
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_grid_takes_the_same_queries_for_one_and_three(
-    team: Team, viewer: User, client_of: ClientOf, count: int, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    for _ in range(count):
-        make_asset(team, prompt="A long prompt. " * 100)
-    client = client_of(viewer)
-    with django_assert_num_queries(GRID_QUERIES):
-        page = client.get(LIBRARY).content.decode()
-    assert len(tiles_of(page)) == count
-
-
-GRID_QUERIES = 6  # session, user, membership with team, assets, balance, the switch's teams
-
-
-def test_pages_are_stable_while_new_pictures_arrive(
-    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(views, "PAGE_SIZE", 2)
-    first, second, third, fourth, fifth = (make_asset(team) for _ in range(5))
-    client = client_of(viewer)
-    page = client.get(LIBRARY).content.decode()
-    assert tiles_of(page) == [fifth.pk, fourth.pk]
-    make_asset(team)
-    [more] = set(re.findall(r'href="(/t/halden-co/library/\?before=\d+)"', page))
-    page = client.get(more).content.decode()
-    assert tiles_of(page) == [third.pk, second.pk]
-    # The day began on the page before, so it has no heading here; and there is a way back.
-    assert '<h2 class="sm">' not in page
-    assert ">Newest images</a>" in page.replace("</svg>", ">")
-    [more] = set(re.findall(r'href="(/t/halden-co/library/\?before=\d+)"', page))
-    page = client.get(more).content.decode()
-    assert tiles_of(page) == [first.pk]
-    assert "?before=" not in page
-
-
-def test_next_page_for_htmx_is_only_the_next_pictures(
-    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(views, "PAGE_SIZE", 1)
-    old, new = make_asset(team), make_asset(team)
-    answer = client_of(viewer).get(f"{LIBRARY}?before={new.pk}", headers={"HX-Request": "true"})
-    page = answer.content.decode()
-    assert page.strip().startswith("<section")
-    assert tiles_of(page) == [old.pk]
-
-
-def test_days_have_headings(team: Team, viewer: User, client_of: ClientOf) -> None:
-    old, new = make_asset(team), make_asset(team)
-    Asset.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=1))
-    page = client_of(viewer).get(LIBRARY).content.decode()
-    assert re.findall(r'<h2 class="sm">([^<]*)</h2>', page) == ["Today", "Yesterday"]
-    page = client_of(viewer).get(f"{LIBRARY}?before={new.pk}").content.decode()
-    assert re.findall(r'<h2 class="sm">([^<]*)</h2>', page) == ["Yesterday"]
-
-
-@pytest.mark.parametrize("before", ["abc", "-1", "9" * 30, ""])
-def test_unreadable_page_is_the_first_page(team: Team, viewer: User, client_of: ClientOf, before: str) -> None:
-    asset = make_asset(team)
-    answer = client_of(viewer).get(LIBRARY, {"before": before})
-    assert (answer.status_code, tiles_of(answer.content.decode())) == (200, [asset.pk])
-
-
-def test_empty_library_says_what_comes_here(team: Team, member: User, viewer: User, client_of: ClientOf) -> None:
-    for user, act in [(member, "Open the studio"), (viewer, "See the studio")]:
-        page = client_of(user).get(LIBRARY).content.decode()
-        assert "No images yet" in page
-        assert act in page
-        assert "data-bulk" not in page
-
-
-def test_page_behind_the_end_leads_back(team: Team, viewer: User, client_of: ClientOf) -> None:
-    asset = make_asset(team)
-    page = client_of(viewer).get(f"{LIBRARY}?before={asset.pk}").content.decode()
-    assert "No older images" in page
-
-
-def test_selection_works_without_script(team: Team, viewer: User, client_of: ClientOf) -> None:
-    asset = make_asset(team)
-    client = client_of(viewer)
-    page = client.get(LIBRARY).content.decode()
-    assert 'name="select" value="1" data-select' in page
-    page = client.get(f"{LIBRARY}?select=1").content.decode()
-    assert '<div class="shelf selecting">' in page
-    assert f'name="ids" value="{asset.pk}" form="bulk"' in page
-    assert f'<form class="bulk" id="bulk" method="post" action="{DOWNLOAD}"' in page
 
 
 # The asset page

@@ -1,0 +1,348 @@
+// The library's grid: rows filled evenly from the pictures' own measures, and a window of at most three pages.
+//   <div class="shelf" data-shelf>
+//     <div class="leaf" data-next="<address of the next page>"> … <div class="justified"> .tile … </div> </div>
+//     <nav data-more> <a href> … </nav>
+//   </div>
+// Without script a leaf is a page of its own and the nav leads on. Here leaves are fetched as the end comes near; one
+// that is out of reach leaves the document, and a spacer of exactly its height stays until it is scrolled to again.
+//   grid:page (bubbles from a .leaf): its pictures have just come or come back, so ticks have to be set anew.
+//   grid:refresh (sent to the document): pictures were changed elsewhere; what is in reach is fetched anew.
+
+import { layOut } from "./justify.js";
+
+const MOST_LEAVES = 3;
+const KEPT_IN_MEMORY = 12;
+// Rows may be somewhat higher than --rowh, as when flex grows them.
+const IDEAL = 1.15;
+export const addressOf = (url) => url.pathname + url.search;
+// With a cursor, if only an empty one, the server answers with the leaf alone.
+const partOf = ({ href }) => {
+  const url = new URL(href);
+  if (!url.searchParams.has("cursor")) url.searchParams.set("cursor", "");
+  return addressOf(url);
+};
+export const tilesIn = (node) => [...node.querySelectorAll(".tile")];
+export const linkOf = (tile) => tile?.querySelector(":scope > a");
+
+export class Grid {
+  constructor(shelf, place) {
+    this.shelf = shelf;
+    this.more = shelf.querySelector("[data-more]");
+    this.failure = document.querySelector("[data-failure]");
+    this.above = this.spacer();
+    this.below = this.spacer();
+    const leaf = shelf.querySelector(".leaf");
+    leaf.before(this.above);
+    leaf.after(this.below);
+    this.measure();
+    this.url = addressOf(location);
+    this.pages = [{ href: partOf(location), html: null, height: 0, leaf, isFull: true }];
+    this.end = leaf.dataset.next;
+    this.recent = [];
+    this.loading = new Set();
+    this.away = new AbortController();
+    layOut(leaf, this.measures);
+    this.pages[0].height = this.heightOf(leaf);
+    if (place) this.returnTo(place);
+    new ResizeObserver(() => this.resize()).observe(shelf);
+    addEventListener("scroll", () => this.soon(), { passive: true, signal: this.away.signal });
+    this.soon();
+  }
+
+  spacer() {
+    const spacer = document.createElement("div");
+    spacer.className = "spacer";
+    return spacer;
+  }
+
+  measure() {
+    const box = this.shelf.querySelector(".justified");
+    const look = getComputedStyle(box ?? this.shelf);
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const row = parseFloat(look.getPropertyValue("--rowh")) * rem;
+    this.width = this.shelf.clientWidth - parseFloat(getComputedStyle(this.shelf).paddingInline) * 2;
+    this.measures = { width: Math.floor(this.width), gap: parseFloat(look.columnGap) || 0, ideal: row * IDEAL };
+  }
+
+  heightOf(leaf) {
+    return leaf.getBoundingClientRect().height;
+  }
+
+  soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (this.shelf.isConnected) this.update();
+    });
+  }
+
+  // Which leaves should be there, then at most one of them filled: a frame never has to build two.
+  update() {
+    const start = -this.above.getBoundingClientRect().top;
+    const end = start + innerHeight;
+    const reach = this.reach(start, end);
+    this.show(reach);
+    const missing = this.pages.slice(reach.from, reach.to + 1).filter((page) => !page.isFull);
+    const middle = (start + end) / 2;
+    missing.sort((one, other) => Math.abs(one.top + one.height / 2 - middle) - Math.abs(other.top + other.height / 2 - middle));
+    const ready = missing.find((page) => page.html);
+    if (ready) this.fill(ready);
+    for (const page of missing) if (!page.html) this.load(page);
+    if (missing.length > 1 && ready) this.soon();
+    this.shelf.ariaBusy = String(missing.some((page) => page.top < end && page.top + page.height > start && !page.isFull));
+    const last = this.pages.at(-1);
+    if (this.end && last.top + last.height - end < 3 * innerHeight) this.loadNext();
+  }
+
+  reach(start, end) {
+    let from = -1;
+    let to = 0;
+    let top = 0;
+    this.pages.forEach((page, index) => {
+      page.top = top;
+      top += page.height;
+      if (from < 0 && top > start) from = index;
+      if (page.top < end) to = index;
+    });
+    if (from < 0) from = this.pages.length - 1;
+    to = Math.max(from, to);
+    while (to - from + 1 < Math.min(MOST_LEAVES, this.pages.length)) {
+      const canFall = to < this.pages.length - 1;
+      const isFallNearer = this.pages[to].top + this.pages[to].height - end <= start - this.pages[from].top;
+      if (canFall && (isFallNearer || from === 0)) to += 1;
+      else from -= 1;
+    }
+    return { from, to };
+  }
+
+  show({ from, to }) {
+    this.pages.forEach((page, index) => {
+      if (page.leaf && (index < from || index > to)) this.drop(page);
+    });
+    let before = this.above;
+    for (const page of this.pages.slice(from, to + 1)) {
+      if (!page.leaf) {
+        page.leaf = document.createElement("div");
+        page.leaf.className = "leaf waiting";
+        page.leaf.style.height = `${page.height}px`;
+        page.isFull = false;
+        before.after(page.leaf);
+      }
+      before = page.leaf;
+    }
+    const sum = (pages) => pages.reduce((height, page) => height + page.height, 0);
+    this.above.style.height = `${sum(this.pages.slice(0, from))}px`;
+    this.below.style.height = `${sum(this.pages.slice(to + 1))}px`;
+    if (this.isFocusLost) this.focusVisible();
+  }
+
+  drop(page) {
+    if (page.leaf.contains(document.activeElement)) this.isFocusLost = true;
+    page.leaf.remove();
+    page.leaf = null;
+    page.isFull = false;
+  }
+
+  // Who scrolls on with the wheel finds the focus again on what they see.
+  focusVisible() {
+    const tile = tilesIn(this.shelf).find((each) => each.getBoundingClientRect().top >= 0);
+    if (!tile) return;
+    this.isFocusLost = false;
+    if (document.activeElement === document.body) linkOf(tile).focus({ preventScroll: true });
+  }
+
+  fill(page) {
+    const holder = document.createElement("template");
+    holder.innerHTML = page.html;
+    const made = holder.content.querySelector(".leaf");
+    this.leaveOutRepeats(page, made);
+    layOut(made, this.measures);
+    this.keepPlace(() => {
+      page.leaf.replaceWith(made);
+      page.leaf = made;
+      page.isFull = true;
+      page.height = this.heightOf(made);
+    });
+    window.htmx?.process(made);
+    made.dispatchEvent(new CustomEvent("grid:page", { bubbles: true }));
+    this.arrive(page);
+    if (this.isFocusLost) this.focusVisible();
+  }
+
+  // A page fetched again may reach into the next one, since something was taken away between.
+  leaveOutRepeats(page, made) {
+    const next = this.pages[this.pages.indexOf(page) + 1];
+    if (!next?.leaf) return;
+    const shown = new Set(tilesIn(next.leaf).map((tile) => tile.dataset.asset));
+    for (const tile of tilesIn(made)) if (shown.has(tile.dataset.asset)) tile.remove();
+  }
+
+  // Whatever changes above, the picture at the top of the window stays where it is.
+  keepPlace(change) {
+    const anchor = tilesIn(this.shelf).find((tile) => tile.getBoundingClientRect().bottom > 0);
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    const moved = anchor?.isConnected ? anchor.getBoundingClientRect().top - before : 0;
+    if (Math.abs(moved) >= 0.5) scrollBy({ top: moved, behavior: "instant" });
+  }
+
+  resize() {
+    const before = this.width;
+    this.measure();
+    if (this.width === before || !this.width) return;
+    this.keepPlace(() => {
+      for (const page of this.pages) {
+        if (page.leaf && !page.leaf.classList.contains("waiting")) {
+          layOut(page.leaf, this.measures);
+          page.height = this.heightOf(page.leaf);
+        } else page.height *= before / this.width;
+      }
+    });
+    this.soon();
+  }
+
+  async fetchText(href) {
+    const answer = await fetch(href, { headers: { "HX-Request": "true" }, signal: this.away.signal });
+    const elsewhere = answer.headers.get("HX-Redirect");
+    if (elsewhere) location.assign(elsewhere);
+    if (!answer.ok) throw new TypeError(`status ${answer.status}`);
+    return answer.text();
+  }
+
+  async attempt(key, where, work) {
+    if (this.loading.has(key)) return;
+    this.loading.add(key);
+    try {
+      await work();
+      this.loading.delete(key);
+      this.soon();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof TypeError)) throw error;
+      this.tellFailure(where, key); // stays in `loading`: only Retry asks again
+    }
+  }
+
+  load(page) {
+    return this.attempt(page.href, page.leaf, async () => {
+      this.remember(page, await this.fetchText(page.href));
+      const next = this.nextIn(page.html);
+      const index = this.pages.indexOf(page);
+      // The chain has moved on since: what follows is found anew, unless it is on the screen.
+      if (index >= 0 && this.pages[index + 1] && this.pages[index + 1].href !== next && !this.pages[index + 1].leaf) {
+        for (const gone of this.pages.splice(index + 1)) if (gone.leaf) this.drop(gone);
+        this.end = next;
+      }
+    });
+  }
+
+  loadNext() {
+    const href = this.end;
+    return this.attempt(href, this.more, async () => {
+      const html = await this.fetchText(href);
+      if (href !== this.end) return;
+      this.end = this.nextIn(html);
+      const page = { href, html: null, height: this.pages.at(-1).height, leaf: null, isFull: false };
+      this.pages.push(page);
+      this.remember(page, html);
+      this.more.hidden = !this.end;
+      if (this.end) this.more.querySelector("a").href = this.end;
+    });
+  }
+
+  nextIn(html) {
+    const found = /data-next="([^"]*)"/.exec(html);
+    const area = document.createElement("textarea");
+    area.innerHTML = found?.[1] ?? "";
+    return area.value;
+  }
+
+  remember(page, html) {
+    page.html = html;
+    this.recent = [...this.recent.filter((each) => each !== page), page];
+    while (this.recent.length > KEPT_IN_MEMORY) this.recent.shift().html = null;
+  }
+
+  forget(leaf) {
+    for (const page of this.pages) if (page.leaf === leaf) page.html = null;
+  }
+
+  tellFailure(where, key) {
+    const note = this.failure.content.firstElementChild.cloneNode(true);
+    note.querySelector("[data-retry]").addEventListener("click", () => {
+      note.remove();
+      this.loading.delete(key);
+      this.soon();
+    });
+    where?.append(note);
+  }
+
+  refresh() {
+    for (const page of this.pages) {
+      page.html = null;
+      if (page.leaf) page.isFull = false;
+    }
+    this.soon();
+  }
+
+  // Ctrl + Home: the first picture takes the focus once it is there; false if it is.
+  goToStart() {
+    const [first] = this.pages;
+    scrollTo({ top: 0, behavior: "instant" });
+    if (first.leaf) return false;
+    this.isHomeward = true;
+    document.activeElement.blur();
+    return true;
+  }
+
+  // Where the window is, so that the way back ends at the same picture.
+  place() {
+    const page = this.pages.find((each) => each.leaf && each.leaf.getBoundingClientRect().bottom > 0);
+    const tile = page?.leaf && tilesIn(page.leaf).find((each) => each.getBoundingClientRect().bottom > 0);
+    return {
+      pages: this.pages.map(({ href, height }) => [href, Math.round(height * 64) / 64]),
+      end: this.end,
+      width: this.width,
+      page: this.pages.indexOf(page),
+      asset: tile?.dataset.asset,
+      top: (tile ?? page?.leaf)?.getBoundingClientRect().top ?? 0,
+      below: page ? -page.leaf.getBoundingClientRect().top : 0,
+      focus: document.activeElement.closest?.(".tile")?.dataset.asset,
+      y: scrollY,
+    };
+  }
+
+  returnTo(place) {
+    this.goal = place;
+    const [first] = this.pages;
+    const scale = place.width / this.width;
+    this.pages = place.pages.map(([href, height]) => ({ href, html: null, height: height * scale, leaf: null, isFull: false }));
+    this.pages[0] = first;
+    this.end = place.end;
+    this.more.hidden = !this.end;
+    const from = Math.max(0, place.page);
+    this.show({ from, to: from });
+    const before = this.pages.slice(0, from).reduce((sum, page) => sum + page.height, 0);
+    const top = this.above.getBoundingClientRect().top + scrollY;
+    scrollTo({ top: from ? top + before + place.below * scale : place.y, behavior: "instant" });
+    if (from === 0) this.arrive(first);
+  }
+
+  arrive(page) {
+    if (this.isHomeward && page === this.pages[0]) {
+      this.isHomeward = false;
+      linkOf(tilesIn(page.leaf)[0])?.focus({ preventScroll: true });
+    }
+    if (!this.goal || this.pages.indexOf(page) !== this.goal.page) return;
+    const { asset, top, focus } = this.goal;
+    this.goal = null;
+    const tile = asset && page.leaf.querySelector(`[data-asset="${CSS.escape(asset)}"]`);
+    if (tile) scrollBy({ top: tile.getBoundingClientRect().top - top, behavior: "instant" });
+    const focused = focus && page.leaf.querySelector(`[data-asset="${CSS.escape(focus)}"]`);
+    linkOf(focused)?.focus({ preventScroll: true });
+  }
+
+  stop() {
+    this.away.abort();
+    cancelAnimationFrame(this.frame);
+  }
+}
