@@ -247,7 +247,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 MEDIA_ROOT = HOME / "media"
 STORAGES = {
     "default": read_storage(env),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "studio.core.static_storage.StaticStorage"},
 }
 # Where the server in front finds the media folder, so that it sends pictures itself.
 ACCEL_REDIRECT = read_accel_redirect(env, STORAGES["default"])
@@ -307,6 +307,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(SWEEP_SECONDS, 1)},
     },
     "rules": {"task": "studio.library.tasks.keep_rules", "schedule": 600, "options": {"expires": 600}},
+    "exports": {"task": "studio.exports.tasks.prepare", "schedule": 10, "options": {"expires": 10}},
+    "exports-over": {"task": "studio.exports.tasks.clear", "schedule": 600, "options": {"expires": 600}},
 }
 
 # Credits and the first run

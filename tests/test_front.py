@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
+from studio.core.static_storage import StaticStorage
 from studio.core.templatetags.studio import SHAPES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +74,7 @@ def test_old_browsers_get_the_light_column():
 
 def test_every_address_in_styles_and_scripts_resolves(tmp_path, settings):
     settings.STATIC_ROOT = str(tmp_path)
-    storage = ManifestStaticFilesStorage(location=str(tmp_path))
+    storage = StaticStorage(location=str(tmp_path))
     paths = {}
     for source in STATIC.rglob("*"):
         if source.is_file():
@@ -90,3 +90,5 @@ def test_every_address_in_styles_and_scripts_resolves(tmp_path, settings):
         f"../{storage.stored_name(f'fonts/geist-{subset}-wght-normal.woff2')}"
         for subset in ("latin", "latin-ext", "cyrillic")
     ]
+    viewer = (tmp_path / storage.stored_name("js/viewer.js")).read_text()
+    assert f'from "./{Path(storage.stored_name("js/zoom.js")).name}"' in viewer

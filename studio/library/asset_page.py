@@ -1,0 +1,64 @@
+"""What a picture's own page shows beside the picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from studio.accounts.models import User
+from studio.library.comparing import LEAST_COMPARED, MOST_COMPARED
+from studio.library.looks import Look
+from studio.library.models import Asset
+from studio.library.queries import Neighbours, neighbours
+from studio.library.rules import rules_of
+from studio.library.search import LibrarySearch
+from studio.teams.models import Team
+
+# A generation makes ten at most; the same bytes may have come any number of times.
+_MOST_TWINS: Final = 6
+
+
+@dataclass(frozen=True)
+class AssetPage:
+    """One picture inside a search: what comes before and after it, and what belongs to it."""
+
+    asset: Asset
+    look: Look
+    neighbours: Neighbours
+    siblings: Sequence[Asset]
+    twins: Sequence[Asset]
+    goes_at: datetime | None
+
+    @property
+    def compared(self) -> str:
+        """The ids of a comparison with the siblings, itself first; empty where there is nothing to compare with."""
+        others = [sibling.pk for sibling in self.siblings if sibling.pk != self.asset.pk]
+        ids = [self.asset.pk, *others][:MOST_COMPARED]
+        return ",".join(map(str, ids)) if len(ids) >= LEAST_COMPARED else ""
+
+
+def asset_page(team: Team, user: User, search: LibrarySearch, asset: Asset) -> AssetPage:
+    """Read what belongs to a picture whose files still exist."""
+    return AssetPage(
+        asset=asset,
+        look=Look(asset, team.slug, search.to_query()),
+        neighbours=neighbours(team, user, search, asset),
+        siblings=_siblings(team, asset),
+        twins=_twins(team, asset),
+        goes_at=None if asset.binned_at is None else asset.binned_at + timedelta(days=rules_of(team).bin_days),
+    )
+
+
+def _siblings(team: Team, asset: Asset) -> list[Asset]:
+    """Return the pictures of the same generation in their order, itself among them; none where it is alone."""
+    if asset.generation_id is None:
+        return []
+    made = Asset.objects.for_team(team).listed().filter(generation_id=asset.generation_id).for_tiles().order_by("slot")
+    found = list(made)
+    return found if any(other.pk != asset.pk for other in found) else []
+
+
+def _twins(team: Team, asset: Asset) -> list[Asset]:
+    """Return other pictures of the same bytes, the newest first."""
+    same = Asset.objects.for_team(team).listed().filter(sha256=asset.sha256).exclude(pk=asset.pk)
+    return list(same.for_tiles().order_by("-pk")[:_MOST_TWINS])

@@ -1,0 +1,99 @@
+"""Several pictures side by side: which ones, and in what they differ."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import QueryDict
+from django.template.defaultfilters import capfirst
+
+from studio.core.errors import BadInput
+from studio.core.templatetags.studio import MULTIPLY, credit_amount, filesize, moment
+from studio.library.looks import Look
+from studio.library.models import MOST_RATING, Asset
+
+LEAST_COMPARED: Final = 2
+MOST_COMPARED: Final = 4
+_LETTERS: Final = "ABCD"
+_LONGEST_ID: Final = 18
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know about a picture, and whether the others have it otherwise."""
+
+    label: str
+    value: str
+    is_different: bool
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One picture of a comparison; `others` are the ids of the rest, as the address of a comparison without it."""
+
+    letter: str
+    look: Look
+    facts: Sequence[Fact]
+    others: str
+
+    @property
+    def asset(self) -> Asset:
+        """The picture itself."""
+        return self.look.asset
+
+
+def read_ids(data: QueryDict) -> list[int]:
+    """Read two to four pictures, `ids=1,2` or `ids=1&ids=2`, each once; raises BadInput in words."""
+    values = [part.strip() for value in data.getlist("ids") for part in value.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and len(part) <= _LONGEST_ID for part in values):
+        raise BadInput("The address of this comparison holds something that is not an image.")
+    ids = list(dict.fromkeys(int(part) for part in values))
+    if len(ids) < LEAST_COMPARED:
+        raise BadInput("A comparison needs two images at least. Choose two to four in the library, then press Compare.")
+    if len(ids) > MOST_COMPARED:
+        raise BadInput(f"At most four images can be compared at once; these are {len(ids):,}.")
+    return ids
+
+
+def compare(assets: Sequence[Asset], *, slug: str) -> list[Compared]:
+    """Set pictures side by side in the order given."""
+    table = [(label, [read(asset) for asset in assets]) for label, read in _FACTS]
+    shown = [(label, values) for label, values in table if any(values)]
+    return [
+        Compared(
+            letter=_LETTERS[place],
+            look=Look(asset, slug),
+            facts=[Fact(label, values[place] or "None", len(set(values)) > 1) for label, values in shown],
+            others=",".join(str(other.pk) for other in assets if other != asset),
+        )
+        for place, asset in enumerate(assets)
+    ]
+
+
+def _model(asset: Asset) -> str:
+    return asset.model_title or asset.get_source_display()
+
+
+def _quality(asset: Asset) -> str:
+    return capfirst(str(asset.spec.get("quality", "")))
+
+
+def _cost(asset: Asset) -> str:
+    return f"{credit_amount(asset.credits)} credit{'' if asset.credits == 1 else 's'}"
+
+
+def _rating(asset: Asset) -> str:
+    return f"{asset.rating} of {MOST_RATING}" if asset.rating else "Not rated"
+
+
+_FACTS: Final[Sequence[tuple[str, Callable[[Asset], str]]]] = (
+    ("Model", _model),
+    ("Quality", _quality),
+    ("Size", lambda asset: f"{asset.width} {MULTIPLY} {asset.height}"),
+    ("File", lambda asset: f"{asset.type_label}, {filesize(asset.size)}"),
+    ("Cost", _cost),
+    ("Made by", lambda asset: asset.author.display_name),
+    ("Made", lambda asset: moment(asset.created_at)),
+    ("Rating", _rating),
+    ("Status", lambda asset: asset.get_status_display()),
+)
