@@ -19,6 +19,7 @@ from studio.library.sql import rows_of, with_chosen
 MOST_MOVED: Final = 1000
 Side = Literal["before", "after"]
 Step = Literal["first", "earlier", "later", "last"]
+STEPS: Final[dict[str, Step]] = {"first": "first", "earlier": "earlier", "later": "later", "last": "last"}
 
 _LAY_OUT: Final = """
     UPDATE library_collectionitem i SET position = laid.number * %(gap)s

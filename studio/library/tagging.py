@@ -77,6 +77,17 @@ def get_or_create_tag(*, team: Team, name: str) -> Tag:
         return Tag.objects.filter(team=team, key=label.key).first() or _insert(team, label, 0)
 
 
+def add_named_tags(*, asset_ids: Sequence[int], team: Team, names: Sequence[str]) -> list[Tag]:
+    """File pictures under tags of these names, made where there are none; all of them or, by a bad name, none."""
+    with transaction.atomic():
+        tags = {tag.pk: tag for tag in (get_or_create_tag(team=team, name=name) for name in names)}
+        for pk in sorted(tags):
+            _hold(tags[pk])
+        for tag in tags.values():
+            add_tag(asset_ids=asset_ids, tag=tag)
+    return list(tags.values())
+
+
 def change_tag(*, tag: Tag, name: str, hue: int) -> None:
     """Rename and colour a tag; no picture is touched. Raises NameTaken where merging is meant."""
     label = _read(name)
