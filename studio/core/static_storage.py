@@ -6,7 +6,7 @@ from typing import Any
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class StaticStorage(CompressedManifestStaticFilesStorage):
+class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise's storage is untyped
     """Files named by their contents, also where one script imports another: an upgrade never mixes two versions."""
 
     support_js_module_import_aggregation = True

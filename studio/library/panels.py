@@ -3,19 +3,21 @@
 Nothing here asks the database: it turns a search, and what can be chosen, into words and addresses.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from studio.library.facets import Branch, Facets
 from studio.library.finding import Count
+from studio.library.facets import Facets
 from studio.library.models import MOST_RATING, Shape, Source, Status
 from studio.library.search import LibrarySearch, Sort
 
 # What a search exchanges besides the results.
 PARTS: Final = "#side, #tools, #kept"
-_ALPHA: Final = (("1", "Transparent"), ("0", "Opaque"))
+_ALPHA: Final = ((True, "Transparent"), (False, "Opaque"))
 _MANY: Final = frozenset({"status", "tag", "shape", "source"})
 # Filters with a menu of their own in the toolbar; the last two step back where there is less room.
 _QUICK: Final = ("status", "by", "model", "shape", "tag")
@@ -34,12 +36,16 @@ _LABELS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Option:
-    """One thing to choose: the value as the address writes it, and its name."""
-
-    value: str
-    label: str
+def options_of(facets: Facets) -> Mapping[str, Sequence[Option]]:
+    """Return what can be chosen of members, models, connections, collections and tags."""
+    collections = [each for branch in facets.collections for each in (branch, *branch.children)]
+    return {
+        "by": [Option(str(offer.value), offer.label) for offer in facets.members],
+        "model": [Option(str(offer.value), offer.label) for offer in facets.models],
+        "connection": [Option(str(offer.value), offer.label) for offer in facets.connections],
+        "collection": [Option(str(each.id), each.name) for each in collections],
+        "tag": [Option(str(tag.id), tag.name) for tag in facets.tags],
+    }
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,10 @@ class Chip:
 
 @dataclass(frozen=True)
 class Panel:
-    """The toolbar of one search; `options` are what members, models, connections, collections and tags there are."""
+    """The toolbar of one search."""
 
     search: LibrarySearch
-    options: Mapping[str, Sequence[Option]]
+    facets: Facets
     counted: Count
     home: str
     # How many there are with the same words and no filter; for where nothing was found.
@@ -166,10 +172,8 @@ class Panel:
         if not names:
             return f"Try fewer words, or the beginning of one. There {_are(self.without_filters)} in the library."
         on = "One filter is on: " if len(names) == 1 else f"{len(names)} filters are on: "
-        verb = "is" if self.without_filters.number == 1 else "are"
-        return (
-            f"{on}{_joined(names)}. Without {'it' if len(names) == 1 else 'them'} there {verb} {self.without_filters}."
-        )
+        them = "it" if len(names) == 1 else "them"
+        return f"{on}{_joined(names)}. Without {them} there {_are(self.without_filters)}."
 
     @property
     def way_out(self) -> Choice:
@@ -181,7 +185,7 @@ class Panel:
     @cached_property
     def groups(self) -> list[Group]:
         """Every filter that offers a choice, in the order of the form."""
-        groups = [Group(name, [self._choice(name, option) for option in self._offered(name)]) for name in _LABELS]
+        groups = [Group(name, [self._choice(name, *offer) for offer in self._offered(name)]) for name in _LABELS]
         return [group for group in groups if group.choices]
 
     @property
@@ -198,23 +202,27 @@ class Panel:
             for sort in offered
         ]
 
-    def _offered(self, name: str) -> Iterable[Option]:
-        fixed: dict[str, Iterable[tuple[str, str]]] = {
+    def _offered(self, name: str) -> list[tuple[Any, str]]:
+        """What a filter can be: the value as the search holds it, and its name."""
+        facets = self.facets
+        offers: dict[str, Iterable[tuple[Any, str]]] = {
             "status": Status.choices,
             "shape": Shape.choices,
             "source": Source.choices,
             "alpha": _ALPHA,
-            "rating": ((str(stars), _stars(stars)) for stars in range(MOST_RATING, 0, -1)),
+            "rating": ((stars, _stars(stars)) for stars in range(MOST_RATING, 0, -1)),
+            "by": ((offer.value, offer.label) for offer in facets.members),
+            "model": ((offer.value, offer.label) for offer in facets.models),
+            "connection": ((offer.value, offer.label) for offer in facets.connections),
+            "collection": _branches(facets.collections),
+            "tag": ((tag.id, tag.name) for tag in facets.tags),
         }
-        if name in fixed:
-            return [Option(value, label) for value, label in fixed[name]]
-        return self.options.get(name, ())
+        return list(offers[name])
 
-    def _choice(self, name: str, option: Option) -> Choice:
-        value = read_value(name, option.value)
+    def _choice(self, name: str, value: Any, label: str) -> Choice:
         is_on = value in self._values(name)
         other = self.search.without(name, value) if is_on else self.search.with_value(name, value)
-        return Choice(option.value, option.label, self._address(other), is_on)
+        return Choice(_written(value), label, self._address(other), is_on)
 
     def _values(self, name: str) -> tuple[Any, ...]:
         value = getattr(self.search, {"tag": "tags"}.get(name, name))
@@ -224,7 +232,7 @@ class Panel:
 
     def _chips(self) -> Iterator[Chip]:
         for name in _LABELS:
-            named = {read_value(name, option.value): option.label for option in self._offered(name)}
+            named = dict(self._offered(name))
             for value in self._values(name):
                 label = named.get(value) or f"{_LABELS[name]} {value}"
                 yield Chip(label, self._address(self.search.without(name, value)))
@@ -250,11 +258,14 @@ def _are(counted: Count) -> str:
     return f"{'is' if counted.number == 1 else 'are'} {say(counted)}"
 
 
-def read_value(name: str, value: str) -> Any:
-    """Return the value of a filter as the search holds it."""
-    if name == "alpha":
-        return value == "1"
-    return int(value) if name in {"by", "connection", "collection", "tag", "rating"} else value
+def _written(value: object) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _branches(branches: Iterable[Branch]) -> Iterator[tuple[int, str]]:
+    for branch in branches:
+        yield branch.id, branch.name
+        yield from ((child.id, f"{branch.name} / {child.name}") for child in branch.children)
 
 
 def _stars(stars: int) -> str:

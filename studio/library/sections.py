@@ -74,6 +74,6 @@ def even_end(found: Found, sort: Sort) -> Found:
 
 def previous_of(team: Team, sort: Sort, cursor: str | None) -> Asset | None:
     """Find the last picture of the page before; only the orders of time ask for it, and their cursor is its id."""
-    if sort not in _BY_TIME or not _ID.fullmatch(cursor or ""):
+    if sort not in _BY_TIME or cursor is None or not _ID.fullmatch(cursor):
         return None
-    return Asset.objects.for_team(team).filter(pk=cursor).only("created_at").first()
+    return Asset.objects.for_team(team).filter(pk=int(cursor)).only("created_at").first()

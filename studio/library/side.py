@@ -1,19 +1,21 @@
 """The places at the side of the library: what is kept where, as links."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from studio.library.facets import Branch, Facets, ViewOffer
+from studio.library.facets import Branch, Facets
 from studio.library.models import Source, Status
-from studio.library.search import LibrarySearch
+from studio.library.search import LibrarySearch, Sort
 
 TAGS_SHOWN: Final = 12
 _PLACES: Final = (
-    ("All images", "images", LibrarySearch()),
-    ("Favourites", "heart", LibrarySearch(favourite=True)),
-    ("Shortlisted", "eye", LibrarySearch(status=(Status.SHORTLISTED,))),
-    ("Approved", "circle-check", LibrarySearch(status=(Status.APPROVED,))),
-    ("Uploads", "upload", LibrarySearch(source=(Source.UPLOADED,))),
+    ("all", "All images", "images", LibrarySearch()),
+    ("favourites", "Favourites", "heart", LibrarySearch(favourite=True)),
+    ("shortlisted", "Shortlisted", "eye", LibrarySearch(status=(Status.SHORTLISTED,))),
+    ("approved", "Approved", "circle-check", LibrarySearch(status=(Status.APPROVED,))),
+    ("uploads", "Uploads", "upload", LibrarySearch(source=(Source.UPLOADED,))),
 )
 
 
@@ -28,25 +30,52 @@ class Place:
     count: str = ""
     hue: int = 0
     children: Sequence["Place"] = ()
+    is_shared: bool = False
 
 
 @dataclass(frozen=True)
 class Side:
     """Everything at the side of one search."""
 
-    search: LibrarySearch
-    home: str
+    places: Sequence[Place] = ()
     collections: Sequence[Place] = ()
     tags: Sequence[Place] = ()
     more_tags: int = 0
     views: Sequence[Place] = ()
 
-    @property
-    def places(self) -> list[Place]:
-        """The library itself and its most used parts."""
-        return [self._place(label, search, icon=icon) for label, icon, search in _PLACES]
+    @classmethod
+    def of(cls, search: LibrarySearch, home: str, facets: Facets) -> "Side":
+        """Make the side of a search from what there is to choose."""
+        here = _Here(search, home)
+        tags = [replace(here.place(tag.name, LibrarySearch(tags=(tag.id,))), hue=tag.hue) for tag in facets.tags]
+        return cls(
+            places=[
+                replace(here.place(label, target, count=str(facets.counts[name])), icon=icon)
+                for label, icon, name, target in _PLACES
+            ],
+            collections=[here.branch(branch) for branch in facets.collections],
+            tags=tags[:TAGS_SHOWN],
+            more_tags=max(len(tags) - TAGS_SHOWN, 0),
+            views=[here.view(view.name, view.query) for view in facets.views],
+        )
 
-    def _place(self, label: str, search: LibrarySearch, *, icon: str = "") -> Place:
-        query = search.to_query()
-        is_on = query == self.search.to_query(sort=search.sort, q="")
-        return Place(label, f"{self.home}?{query}" if query else self.home, is_on, icon)
+
+@dataclass(frozen=True)
+class _Here:
+    """Where the person is: a place knows from it whether it is this one."""
+
+    search: LibrarySearch
+    home: str
+
+    def place(self, label: str, target: LibrarySearch, *, count: str = "") -> Place:
+        query = target.to_query()
+        is_on = query == self.search.to_query(sort=target.sort, q="")
+        return Place(label, f"{self.home}?{query}" if query else self.home, is_on, count=count)
+
+    def branch(self, branch: Branch) -> Place:
+        target = LibrarySearch(collection=branch.id, sort=Sort.ORDER)
+        made = self.place(branch.name, target, count=str(branch.counted))
+        return replace(made, children=[self.branch(child) for child in branch.children])
+
+    def view(self, name: str, query: str) -> Place:
+        return Place(name, f"{self.home}?{query}" if query else self.home, query == self.search.to_query())

@@ -8,14 +8,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from studio.library.asking import ask
 from studio.library.finding import Count
-from studio.library.models import Asset
 from studio.library.panels import Panel
-from studio.library.queries import Found, count, find, find_counted
+from studio.library.queries import Browsed, Found, browse, count, find
 from studio.library.search import LibrarySearch
 from studio.library.sections import even_end, previous_of, sections_of
-from studio.library.side import Side
+from studio.library.side import side_of
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
@@ -31,9 +29,8 @@ def grid(request: TeamRequest) -> HttpResponse:
     if request.htmx and cursor is not None:
         found = find(request.team, request.user, search, cursor=cursor, size=PAGE_SIZE)
         return render(request, "library/grid.html#page", _page(request, search, found, cursor))
-    asked = ask(request.team, request.user, search)
-    found, counted = find_counted(asked, request.user, search, cursor=cursor, size=PAGE_SIZE)
-    context = _page(request, search, found, cursor) | _frame(request, search, counted)
+    browsed = browse(request.team, request.user, search, cursor=cursor, size=PAGE_SIZE)
+    context = _page(request, search, browsed.found, cursor) | _frame(request, search, browsed)
     return render(request, "library/grid.html", context)
 
 
@@ -47,23 +44,31 @@ def _page(request: TeamRequest, search: LibrarySearch, found: Found, cursor: str
     }
 
 
-def _frame(request: TeamRequest, search: LibrarySearch, counted: Count) -> dict[str, Any]:
-    home = _home(request)
-    bare = LibrarySearch(q=search.q) if search != LibrarySearch(q=search.q, sort=search.sort) else LibrarySearch()
-    without = counted if counted.number or not search.is_filtered else count(request.team, request.user, bare)
-    newest = Asset.objects.for_team(request.team).order_by("-pk").values_list("pk", flat=True).first()
+def _frame(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> dict[str, Any]:
+    home, facets = _home(request), browsed.facets
+    without = _without_filters(request, search, browsed)
     return {
         "search": search,
-        "panel": Panel(search, {}, counted, home, without_filters=without),
-        "side": Side(search, home),
+        "panel": Panel(
+            search, facets, browsed.counted, home, without_filters=_without_filters(request, search, browsed)
+        ),
+        "side": side_of(search, facets, home),
         "home": home,
-        "newest": newest or 0,
+        "newest": facets.newest,
         "is_first_page": not request.GET.get("cursor"),
         "is_selecting": request.GET.get("select") == "1",
         "may_generate": request.membership.may(Role.MEMBER),
         "may_organise": request.membership.may(Role.MEMBER),
         "may_administer": request.membership.may(Role.ADMIN),
     }
+
+
+def _without_filters(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> Count:
+    """How many there would be without any filter; only where nothing was found costs it a query."""
+    if browsed.counted.number or not (search.q and search.is_filtered):
+        return browsed.facets.counts["all"]
+    bare = LibrarySearch(q=search.q)
+    return browsed.facets.counts["all"] if search == bare else count(request.team, request.user, bare)
 
 
 def _home(request: TeamRequest) -> str:
