@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 
 from studio.library.facets import Branch, Facets
 from studio.library.finding import Count
-from studio.library.facets import Facets
 from studio.library.models import MOST_RATING, Shape, Source, Status
 from studio.library.search import LibrarySearch, Sort
 
@@ -34,18 +33,6 @@ _LABELS: Final = {
     "alpha": "Transparency",
     "source": "Source",
 }
-
-
-def options_of(facets: Facets) -> Mapping[str, Sequence[Option]]:
-    """Return what can be chosen of members, models, connections, collections and tags."""
-    collections = [each for branch in facets.collections for each in (branch, *branch.children)]
-    return {
-        "by": [Option(str(offer.value), offer.label) for offer in facets.members],
-        "model": [Option(str(offer.value), offer.label) for offer in facets.models],
-        "connection": [Option(str(offer.value), offer.label) for offer in facets.connections],
-        "collection": [Option(str(each.id), each.name) for each in collections],
-        "tag": [Option(str(tag.id), tag.name) for tag in facets.tags],
-    }
 
 
 @dataclass(frozen=True)

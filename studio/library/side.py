@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from studio.library.facets import Branch, Facets, ViewOffer
-from studio.library.facets import Branch, Facets
 from studio.library.models import Source, Status
 from studio.library.search import LibrarySearch, Sort
 
@@ -51,12 +50,12 @@ class Side:
         return cls(
             places=[
                 replace(here.place(label, target, count=str(facets.counts[name])), icon=icon)
-                for label, icon, name, target in _PLACES
+                for name, label, icon, target in _PLACES
             ],
             collections=[here.branch(branch) for branch in facets.collections],
             tags=tags[:TAGS_SHOWN],
             more_tags=max(len(tags) - TAGS_SHOWN, 0),
-            views=[here.view(view.name, view.query) for view in facets.views],
+            views=[here.view(view) for view in facets.views],
         )
 
 
@@ -77,5 +76,6 @@ class _Here:
         made = self.place(branch.name, target, count=str(branch.counted))
         return replace(made, children=[self.branch(child) for child in branch.children])
 
-    def view(self, name: str, query: str) -> Place:
-        return Place(name, f"{self.home}?{query}" if query else self.home, query == self.search.to_query())
+    def view(self, view: ViewOffer) -> Place:
+        address = f"{self.home}?{view.query}" if view.query else self.home
+        return Place(view.name, address, view.query == self.search.to_query(), is_shared=view.is_shared)

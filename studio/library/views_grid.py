@@ -13,7 +13,7 @@ from studio.library.panels import Panel
 from studio.library.queries import Browsed, Found, browse, count, find
 from studio.library.search import LibrarySearch
 from studio.library.sections import even_end, previous_of, sections_of
-from studio.library.side import side_of
+from studio.library.side import Side
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
@@ -49,10 +49,8 @@ def _frame(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> dic
     without = _without_filters(request, search, browsed)
     return {
         "search": search,
-        "panel": Panel(
-            search, facets, browsed.counted, home, without_filters=_without_filters(request, search, browsed)
-        ),
-        "side": side_of(search, facets, home),
+        "panel": Panel(search, facets, browsed.counted, home, without_filters=without),
+        "side": Side.of(search, home, facets),
         "home": home,
         "newest": facets.newest,
         "is_first_page": not request.GET.get("cursor"),
