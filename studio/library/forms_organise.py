@@ -24,14 +24,13 @@ class TagForm(forms.Form):
         help_text="Case and accents make no other tag.",
         widget=forms.TextInput(attrs={"maxlength": TAG_NAME_LENGTH, "autocomplete": "off", "autofocus": True}),
     )
-    hue = forms.TypedChoiceField(
-        label="Colour",
-        choices=list(enumerate(HUE_NAMES)),
-        coerce=int,
-        empty_value="0",
-        required=False,
-        widget=forms.RadioSelect,
+    hue = forms.ChoiceField(
+        label="Colour", choices=list(enumerate(HUE_NAMES)), required=False, widget=forms.RadioSelect
     )
+
+    def clean_hue(self) -> int:
+        """Return its number; none chosen is plain."""
+        return int(self.cleaned_data["hue"] or 0)
 
 
 class MergeForm(forms.Form):

@@ -44,18 +44,17 @@ def edit_asset(request: TeamRequest, pk: int) -> HttpResponse:
 @team_required(Role.VIEWER)
 @require_POST
 def favourite(request: TeamRequest, pk: int) -> HttpResponse:
-    """Like a picture (on=1) or no longer (on=0); pressing twice is the same as once."""
+    """Like a picture (value=1) or no longer (value=0); pressing twice is the same as once."""
     found = _get_asset(request, pk)
-    on = request.POST.get("on")
-    if on not in {"0", "1"}:
+    value = request.POST.get("value")
+    if value not in {"0", "1"}:
         raise BadInput("An image is a favourite or it is not.")
-    change = editing.favourite if on == "1" else editing.unfavourite
+    change = editing.favourite if value == "1" else editing.unfavourite
     change(team_id=request.team.pk, asset_ids=[found.pk], user_id=request.user.pk)
     if not request.htmx:
         return redirect(_address_of(request, found))
-    context = {"asset": found, "address": request.path, "is_on": on == "1", "here": query_of(request)}
-    is_page = request.POST.get("in") == "page"
-    return render(request, "library/heart.html" if is_page else "components/favourite.html", context)
+    context = {"asset": found, "is_favourite": value == "1", "in_tile": request.POST.get("in") == "tile"}
+    return render(request, "library/heart.html", {**context, "here": query_of(request)})
 
 
 @team_required(Role.MEMBER)

@@ -16,7 +16,7 @@ from studio.core.errors import BadInput
 from studio.library.collecting import GAP, collect, create_collection, uncollect
 from studio.library.errors import CollectionGone, ItemGone
 from studio.library.models import Asset, Collection, CollectionItem
-from studio.library.ordering import place, step
+from studio.library.ordering import Side, Step, place, step
 from studio.teams.models import Team
 from tests.factories import make_asset
 
@@ -50,7 +50,7 @@ def collection(team: Team, member: User) -> Collection:
 
 def test_place_puts_one_or_several_beside_another(collection: Collection) -> None:
     a, b, c, d, e = order_of(collection)
-    for ids, side, anchor, wanted in [
+    moves: list[tuple[list[int], Side, int, list[int]]] = [
         ([e], "before", a, [e, a, b, c, d]),
         ([e], "after", d, [a, b, c, d, e]),
         ([a], "after", b, [b, a, c, d, e]),
@@ -59,14 +59,15 @@ def test_place_puts_one_or_several_beside_another(collection: Collection) -> Non
         ([b, d], "after", e, [a, c, e, b, d]),
         ([a, d], "after", c, [c, a, d, e, b]),
         ([a], "after", c, [c, a, d, e, b]),  # where it is
-    ]:
+    ]
+    for ids, side, anchor, wanted in moves:
         place(collection=collection, asset_ids=ids, side=side, anchor=anchor)
         assert order_of(collection) == wanted, (ids, side, anchor)
 
 
 def test_step_moves_by_one_or_to_an_end(collection: Collection) -> None:
     a, b, c, d, e = order_of(collection)
-    for pk, to, wanted in [
+    steps: list[tuple[int, Step, list[int]]] = [
         (b, "earlier", [b, a, c, d, e]),
         (b, "earlier", [b, a, c, d, e]),
         (d, "later", [b, a, c, e, d]),
@@ -75,7 +76,8 @@ def test_step_moves_by_one_or_to_an_end(collection: Collection) -> None:
         (a, "last", [b, c, e, d, a]),
         (e, "first", [e, b, c, d, a]),
         (e, "first", [e, b, c, d, a]),
-    ]:
+    ]
+    for pk, to, wanted in steps:
         step(collection=collection, asset_id=pk, to=to)
         assert order_of(collection) == wanted, (pk, to)
 

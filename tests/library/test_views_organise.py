@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -135,7 +134,7 @@ def test_everybody_likes_for_themselves(team: Team, viewer: User, member: User, 
     asset = make_asset(team)
     looking = client_of(viewer)
     for value, number in [("1", 1), ("1", 1), ("0", 0), ("0", 0), ("1", 1)]:
-        assert looking.post(at(asset, "favourite"), {"on": value}).status_code == 302
+        assert looking.post(at(asset, "favourite"), {"value": value}).status_code == 302
         assert Favourite.objects.count() == number
     assert filing_of(asset, viewer).is_favourite
     assert not filing_of(asset, member).is_favourite
@@ -144,17 +143,17 @@ def test_everybody_likes_for_themselves(team: Team, viewer: User, member: User, 
 
 
 def test_heart_comes_back_as_what_it_was_on(client: Client, asset: Asset) -> None:
-    page = client.post(at(asset, "favourite"), {"on": "1", "in": "page"}, headers=HTMX).content.decode()
+    page = client.post(at(asset, "favourite"), {"value": "1"}, headers=HTMX).content.decode()
     assert page.lstrip().startswith('<form class="heart"')
     assert 'value="0" aria-pressed="true"' in page
-    tile = client.post(at(asset, "favourite"), {"on": "0"}, headers=HTMX).content.decode()
+    tile = client.post(at(asset, "favourite"), {"value": "0", "in": "tile"}, headers=HTMX).content.decode()
     assert 'class="glyph' in tile
     assert 'value="1" aria-pressed="false"' in tile
 
 
-@pytest.mark.parametrize("on", ["", "2", "yes", None])
-def test_heart_says_what_it_shall_be(client: Client, asset: Asset, on: str | None) -> None:
-    assert client.post(at(asset, "favourite"), {} if on is None else {"on": on}).status_code == 400
+@pytest.mark.parametrize("value", ["", "2", "yes", None])
+def test_heart_says_what_it_shall_be(client: Client, asset: Asset, value: str | None) -> None:
+    assert client.post(at(asset, "favourite"), {} if value is None else {"value": value}).status_code == 400
     assert not Favourite.objects.exists()
 
 
@@ -271,16 +270,15 @@ def test_stranger_and_other_teams_pictures_are_unknown(
     asset, foreign = make_asset(team), make_asset(other_team)
     for user, target in [(stranger, asset), (member, foreign)]:
         client = client_of(user)
-        for address, data in [*posts_to(target), (at(target, "favourite"), {"on": "1"})]:
-            answer: HttpResponse = client.post(address, data)
-            assert answer.status_code == 404
+        for address, data in [*posts_to(target), (at(target, "favourite"), {"value": "1"})]:
+            assert client.post(address, data).status_code == 404
     assert not Favourite.objects.exists()
     assert not Tag.objects.exists()
 
 
 def test_purged_and_unheard_of_pictures_are_unknown(client: Client, team: Team) -> None:
     for pk in (10**15, 10**30):
-        for what, data in [("edit", {"title": "X"}), ("favourite", {"on": "1"}), ("tags", {"add": "X"})]:
+        for what, data in [("edit", {"title": "X"}), ("favourite", {"value": "1"}), ("tags", {"add": "X"})]:
             assert client.post(f"/t/halden-co/assets/{pk}/{what}/", data).status_code == 404
 
 
