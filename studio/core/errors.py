@@ -13,6 +13,8 @@ class StudioError(Exception):
     code: ClassVar[str] = "error"
     http_status: ClassVar[int] = 400
     title: ClassVar[str] = "That did not work"
+    # After how many seconds it is worth trying again.
+    retry_after: ClassVar[int | None] = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -57,6 +59,7 @@ class Unavailable(StudioError):
     code = "unavailable"
     http_status = 503
     title = "One moment, please"
+    retry_after = 3
 
     def __init__(self, message: str = "The studio is very busy. Try again in a few seconds.") -> None:
         super().__init__(message)

@@ -370,7 +370,9 @@ async def _refuse(error: StudioError, head: Message, send: Send) -> None:
     unsaid = {name.lower().encode() for name in _OF_THE_BODY}
     headers = [pair for pair in head["headers"] if pair[0].lower() not in unsaid]
     headers += [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
-    headers += [(b"cache-control", b"no-store")] + [(b"retry-after", b"3")] * (error.http_status == 503)
+    headers += [(b"cache-control", b"no-store")]
+    if error.retry_after is not None:
+        headers += [(b"retry-after", str(error.retry_after).encode())]
     await send({**head, "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
 

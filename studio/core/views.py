@@ -94,8 +94,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def error_response(request: HttpRequest, error: StudioError) -> HttpResponse:
     """Turn an error into its page, or for htmx into a note that fits where the answer would have gone."""
     response = _page(request, status=error.http_status, code=error.code, title=error.title, message=error.message)
-    if error.http_status == 503:
-        response["Retry-After"] = _RETRY_SECONDS
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
     return response
 
 

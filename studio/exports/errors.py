@@ -23,6 +23,7 @@ class TooManyDownloads(StudioError):
     code = "too_many_downloads"
     http_status = 429
     title = "Too many downloads at once"
+    retry_after = 30
 
 
 class ExportOver(NotFound):
@@ -37,3 +38,4 @@ class ExportNotReady(Unavailable):
     """The list is still being written; whoever asked for a part of the archive comes back later."""
 
     code = "export_not_ready"
+    retry_after = 10

@@ -21,6 +21,7 @@ from studio.exports.layout import layout_of
 from studio.exports.making import Made, files_of
 from studio.exports.models import Export, ExportPage, ExportPart, Scope, State
 from studio.exports.naming import Named, Pattern
+from studio.exports.operating import with_extras, with_received
 from studio.exports.planning import tree_of
 from studio.exports.zipformat import Entry, Placed, central_length, dos_time, local_length, pack
 from studio.library import names
@@ -45,6 +46,8 @@ class _Line:
     asset_id: int
     name: str
     entry: Entry | None
+    # The file as received, where it is another one and an operator takes it along.
+    received: Entry | None
     json: tuple[bytes, bytes]  # as the first of a part, and as a later one
     csv: bytes
     collection_ids: frozenset[int]
@@ -74,6 +77,8 @@ class Freezer:
     def _lines(self, page: ExportPage) -> list[_Line]:
         """Read and measure; nothing is written but files made for this export."""
         pictures = known_of(page.asset_ids, home=self._home)
+        if self.export.for_operator:
+            pictures = with_extras(pictures)
         made = files_of(self.export, pictures, breathe=self._breathe)
         places = range(page.first + 1, page.first + 1 + len(pictures))
         return [self._line(known, file, place) for known, file, place in zip(pictures, made, places, strict=True)]
@@ -82,14 +87,17 @@ class Freezer:
         asset, facts = known.asset, known.facts
         name = self._pattern.name(_named(known, made, place))
         handed = manifest.Handed(None)
-        entry = None
+        entry = received = None
+        if self.export.for_operator:
+            facts, received = with_received(known, name)
         if made is not None:
             handed = manifest.Handed(name, made.sha256, made.size, made.content_type, made.marks)
             entry = Entry(name.encode(), made.size, made.crc32, dos_time(asset.created_at), made.stored)
         first, later = (manifest.json_line(facts, handed, is_first=is_first) for is_first in (True, False))
         collection_ids = frozenset(filed.id for filed in facts.collections)
         tag_ids = frozenset(pk for pk, _ in facts.tags)
-        return _Line(asset.pk, name, entry, (first, later), manifest.csv_line(facts, handed), collection_ids, tag_ids)
+        texts = (first, later), manifest.csv_line(facts, handed)
+        return _Line(asset.pk, name, entry, received, *texts, collection_ids, tag_ids)
 
     def _breathe(self) -> None:
         """Keep the lease between two pictures that are work."""
@@ -226,7 +234,7 @@ def _fill(page: ExportPage, part: ExportPart, lines: Sequence[_Line]) -> None:
     is_first = not (part.files or part.missing)
     page.local_offset, page.central_offset = part.local_size, part.central_size
     page.json_offset, page.csv_offset = part.json_size, part.csv_size
-    entries = [line.entry for line in lines if line.entry is not None]
+    entries = [entry for line in lines for entry in (line.entry, line.received) if entry is not None]
     page.records = pack(entries)
     page.json = b"".join(line.json[not (is_first and number == 0)] for number, line in enumerate(lines))
     page.csv = b"".join(line.csv for line in lines)
@@ -234,7 +242,8 @@ def _fill(page: ExportPage, part: ExportPart, lines: Sequence[_Line]) -> None:
     for entry in entries:
         part.central_size += central_length(Placed(part.local_size, entry))
         part.local_size += local_length(entry)
-    part.files += len(entries)
+    part.files += len(lines) - len(page.missing_names)
+    part.extras += sum(line.received is not None for line in lines)
     part.missing += len(page.missing_names)
     part.json_size, part.json_crc32 = part.json_size + len(page.json), zlib.crc32(page.json, part.json_crc32)
     part.csv_size, part.csv_crc32 = part.csv_size + len(page.csv), zlib.crc32(page.csv, part.csv_crc32)

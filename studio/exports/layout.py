@@ -34,5 +34,5 @@ def layout_of(part: ExportPart) -> Layout:
     directory = texts[-1].offset + len(local_header(entries[-1])) + entries[-1].size
     headers = b"".join(central_header(placed) for placed in texts)
     size = part.central_size + len(headers)
-    end = headers + end_records(part.files + len(entries), size=size, offset=directory)
+    end = headers + end_records(part.files + part.extras + len(entries), size=size, offset=directory)
     return Layout(texts, directory, end, directory + part.central_size + len(end))

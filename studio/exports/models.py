@@ -63,8 +63,8 @@ class ExportQuerySet(models.QuerySet["Export"]):
     """Exports read like sentences."""
 
     def for_team(self, team: Team) -> Self:
-        """Of one team."""
-        return self.filter(team=team)
+        """Of one team, as its people see them: what an operator takes away says more than they may know."""
+        return self.filter(team=team, for_operator=False)
 
     def live(self) -> Self:
         """Neither revoked nor failed, and in time: these keep their files."""
@@ -97,6 +97,8 @@ class Export(models.Model):
     # The most that one part may measure; None: everything in one.
     part_bytes = models.BigIntegerField(null=True, blank=True)
     only_new = models.BooleanField(default=False)
+    # Made by `export_library`: holds addresses of people and the files as received, so no page ever shows it.
+    for_operator = models.BooleanField(default=False)
     # The newest picture that it could have held, from which the next "only what is new" goes on.
     newest = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PREPARING)
@@ -188,6 +190,8 @@ class ExportPart(models.Model):
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="parts", db_index=False)
     number = models.PositiveIntegerField()
     files = models.PositiveIntegerField(default=0)
+    # Files beside the pictures: those as received, for an operator.
+    extras = models.PositiveIntegerField(default=0)
     missing = models.PositiveIntegerField(default=0)
     # The pictures with their headers, and the pictures' share of the directory.
     local_size = models.BigIntegerField(default=0)

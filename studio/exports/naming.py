@@ -104,15 +104,15 @@ class Pattern:
 
     def _stem(self, picture: Named) -> str:
         """Return the last part, which begins or ends with the number; it need not be written twice."""
+        if self._file == "{id}":
+            return str(picture.id)
         if _begins_with_number(self._file):
             return _cut(_clean(_filled(self._file, picture)), FILE_LENGTH, _MOST_BYTES).rstrip(" .")
-        text = self._file.removesuffix("{id}") if _ends_with_number(self._file) else self._file
-        tail = str(picture.id) if text != self._file else f"-{picture.id}"
-        before = _cut(_clean(_filled(text, picture)), FILE_LENGTH - len(tail), _MOST_BYTES - len(tail))
-        # What was cut or cleaned away may have been the mark that set the number off.
-        if before and not tail.startswith("-") and before[-1] not in "-_ ":
-            tail = f"-{tail}"
-        return _apart_from_devices(f"{before}{tail}".lstrip("-" if not before else ""))
+        number = str(picture.id)
+        text, mark = (self._file[:-5], self._file[-5]) if _ends_with_number(self._file) else (self._file, "-")
+        room = len(number) + 1
+        before = _cut(_clean(_filled(text, picture)), FILE_LENGTH - room, _MOST_BYTES - room)
+        return f"{before}{mark}{number}" if before else number
 
 
 def _check(part: str) -> None:
@@ -134,7 +134,7 @@ def _begins_with_number(part: str) -> bool:
 
 
 def _ends_with_number(part: str) -> bool:
-    return part == "{id}" or part.endswith(("-{id}", "_{id}", " {id}"))
+    return part.endswith(("-{id}", "_{id}", " {id}"))
 
 
 def _filled(text: str, picture: Named) -> str:

@@ -14,3 +14,8 @@ def for_list(team: Team) -> ExportQuerySet:
         .select_related("author", "revoked_by")
         .prefetch_related(Prefetch("parts", queryset=parts))
     )
+
+
+def archives_of(export: Export) -> list[ExportPart]:
+    """Return the parts of an export with everything that sending them takes."""
+    return list(ExportPart.objects.filter(export=export).exclude(etag="").select_related("export").order_by("number"))

@@ -112,7 +112,7 @@ def _drafted(team: Team, author: User, selection: Selection, wish: Wish) -> tupl
         pattern=wish.pattern,
         part_bytes=wish.part_bytes,
         only_new=wish.only_new,
-        newest=selection.newest or 0,
+        newest=newest_of(team) if selection.newest is None else selection.newest,
         expires_at=timezone.now() + LIFE,
     )
     if wish.only_new:

@@ -58,7 +58,7 @@ def export(request: TeamRequest, pk: int) -> HttpResponse:
     found = _found(request, pk)
     if not request.htmx:
         found = _ready(request, found)
-        parts = list(found.parts.exclude(etag="").select_related("export")) if found.is_ready else []
+        parts = queries.archives_of(found) if found.is_ready else []
         if len(parts) == 1:
             return _archive(request, found, parts[0], count=1)
     return _progress(request, found)
@@ -71,7 +71,7 @@ def part(request: TeamRequest, pk: int, number: int) -> HttpResponse:
     found = _ready(request, _found(request, pk))
     if not found.is_ready:
         raise ExportNotReady("This download is being prepared again. Try again in a minute.")
-    parts = {each.number: each for each in found.parts.exclude(etag="").select_related("export")}
+    parts = {each.number: each for each in queries.archives_of(found)}
     if number not in parts:
         raise Http404("This download has no such part.")
     return _archive(request, found, parts[number], count=len(parts))

@@ -8,134 +8,261 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('teams', '0002_last_owner'),
+        ("teams", "0002_last_owner"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Export',
+            name="Export",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('scope', models.CharField(choices=[('asset', 'Image'), ('selection', 'Selection'), ('collection', 'Collection'), ('search', 'Search'), ('library', 'Library')], max_length=10)),
-                ('query', models.CharField(blank=True, max_length=2000)),
-                ('what', models.CharField(choices=[('originals', 'Originals'), ('previews', 'Previews'), ('converted', 'Converted')], default='originals', max_length=10)),
-                ('format', models.CharField(blank=True, choices=[('jpeg', 'JPEG'), ('webp', 'WebP'), ('png', 'PNG')], max_length=4)),
-                ('side', models.PositiveIntegerField(blank=True, null=True)),
-                ('quality', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('pattern', models.CharField(max_length=200)),
-                ('part_bytes', models.BigIntegerField(blank=True, null=True)),
-                ('only_new', models.BooleanField(default=False)),
-                ('newest', models.BigIntegerField(default=0)),
-                ('state', models.CharField(choices=[('preparing', 'Preparing'), ('ready', 'Ready'), ('stale', 'Changed'), ('failed', 'Failed'), ('revoked', 'Revoked')], default='preparing', max_length=10)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('done', models.PositiveIntegerField(default=0)),
-                ('missing', models.PositiveIntegerField(default=0)),
-                ('length', models.BigIntegerField(default=0)),
-                ('failure', models.CharField(blank=True, max_length=300)),
-                ('run', models.PositiveIntegerField(default=0)),
-                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('strikes', models.PositiveSmallIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('is_cleared', models.BooleanField(default=False)),
-                ('author', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('revoked_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='exports', to='teams.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[
+                            ("asset", "Image"),
+                            ("selection", "Selection"),
+                            ("collection", "Collection"),
+                            ("search", "Search"),
+                            ("library", "Library"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("query", models.CharField(blank=True, max_length=2000)),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[("originals", "Originals"), ("previews", "Previews"), ("converted", "Converted")],
+                        default="originals",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "format",
+                    models.CharField(
+                        blank=True, choices=[("jpeg", "JPEG"), ("webp", "WebP"), ("png", "PNG")], max_length=4
+                    ),
+                ),
+                ("side", models.PositiveIntegerField(blank=True, null=True)),
+                ("quality", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("pattern", models.CharField(max_length=200)),
+                ("part_bytes", models.BigIntegerField(blank=True, null=True)),
+                ("only_new", models.BooleanField(default=False)),
+                ("newest", models.BigIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("preparing", "Preparing"),
+                            ("ready", "Ready"),
+                            ("stale", "Changed"),
+                            ("failed", "Failed"),
+                            ("revoked", "Revoked"),
+                        ],
+                        default="preparing",
+                        max_length=10,
+                    ),
+                ),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("missing", models.PositiveIntegerField(default=0)),
+                ("length", models.BigIntegerField(default=0)),
+                ("failure", models.CharField(blank=True, max_length=300)),
+                ("run", models.PositiveIntegerField(default=0)),
+                ("lease_expires_at", models.DateTimeField(blank=True, null=True)),
+                ("strikes", models.PositiveSmallIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("is_cleared", models.BooleanField(default=False)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="exports",
+                        to="teams.team",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ExportPart',
+            name="ExportPart",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('files', models.PositiveIntegerField(default=0)),
-                ('missing', models.PositiveIntegerField(default=0)),
-                ('local_size', models.BigIntegerField(default=0)),
-                ('central_size', models.BigIntegerField(default=0)),
-                ('json_head', models.BinaryField(default=bytes)),
-                ('json_tail', models.BinaryField(default=bytes)),
-                ('json_size', models.BigIntegerField(default=0)),
-                ('json_crc32', models.BigIntegerField(default=0)),
-                ('csv_head', models.BinaryField(default=bytes)),
-                ('csv_size', models.BigIntegerField(default=0)),
-                ('csv_crc32', models.BigIntegerField(default=0)),
-                ('readme', models.BinaryField(default=bytes)),
-                ('collection_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('tag_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('digest', models.CharField(blank=True, max_length=64)),
-                ('length', models.BigIntegerField(default=0)),
-                ('etag', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('export', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='exports.export')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("files", models.PositiveIntegerField(default=0)),
+                ("missing", models.PositiveIntegerField(default=0)),
+                ("local_size", models.BigIntegerField(default=0)),
+                ("central_size", models.BigIntegerField(default=0)),
+                ("json_head", models.BinaryField(default=bytes)),
+                ("json_tail", models.BinaryField(default=bytes)),
+                ("json_size", models.BigIntegerField(default=0)),
+                ("json_crc32", models.BigIntegerField(default=0)),
+                ("csv_head", models.BinaryField(default=bytes)),
+                ("csv_size", models.BigIntegerField(default=0)),
+                ("csv_crc32", models.BigIntegerField(default=0)),
+                ("readme", models.BinaryField(default=bytes)),
+                (
+                    "collection_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "tag_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                ("digest", models.CharField(blank=True, max_length=64)),
+                ("length", models.BigIntegerField(default=0)),
+                ("etag", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "export",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="exports.export",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ExportPage',
+            name="ExportPage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first', models.PositiveIntegerField()),
-                ('asset_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('local_offset', models.BigIntegerField(default=0)),
-                ('central_offset', models.BigIntegerField(default=0)),
-                ('json_offset', models.BigIntegerField(default=0)),
-                ('csv_offset', models.BigIntegerField(default=0)),
-                ('records', models.BinaryField(blank=True, null=True)),
-                ('json', models.BinaryField(blank=True, null=True)),
-                ('csv', models.BinaryField(blank=True, null=True)),
-                ('missing_names', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=700), blank=True, default=list, size=None)),
-                ('export', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='exports.export')),
-                ('part', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='pages', to='exports.exportpart')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first", models.PositiveIntegerField()),
+                (
+                    "asset_ids",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None),
+                ),
+                ("local_offset", models.BigIntegerField(default=0)),
+                ("central_offset", models.BigIntegerField(default=0)),
+                ("json_offset", models.BigIntegerField(default=0)),
+                ("csv_offset", models.BigIntegerField(default=0)),
+                ("records", models.BinaryField(blank=True, null=True)),
+                ("json", models.BinaryField(blank=True, null=True)),
+                ("csv", models.BinaryField(blank=True, null=True)),
+                (
+                    "missing_names",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=700), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "export",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pages",
+                        to="exports.export",
+                    ),
+                ),
+                (
+                    "part",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="pages",
+                        to="exports.exportpart",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='export',
-            index=models.Index(fields=['team', '-id'], name='export_by_newest'),
+            model_name="export",
+            index=models.Index(fields=["team", "-id"], name="export_by_newest"),
         ),
         migrations.AddIndex(
-            model_name='export',
-            index=models.Index(condition=models.Q(('state', 'preparing')), fields=['id'], name='export_preparing'),
+            model_name="export",
+            index=models.Index(condition=models.Q(("state", "preparing")), fields=["id"], name="export_preparing"),
         ),
         migrations.AddIndex(
-            model_name='export',
-            index=models.Index(condition=models.Q(('is_cleared', False)), fields=['expires_at'], name='export_uncleared'),
+            model_name="export",
+            index=models.Index(
+                condition=models.Q(("is_cleared", False)), fields=["expires_at"], name="export_uncleared"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('done__lte', models.F('total'))), name='export_done_within_total'),
+            model_name="export",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("done__lte", models.F("total"))), name="export_done_within_total"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('missing__lte', models.F('done'))), name='export_missing_within_done'),
+            model_name="export",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("missing__lte", models.F("done"))), name="export_missing_within_done"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('format__in', ['jpeg', 'webp', 'png']), ('what', 'converted')), models.Q(models.Q(('what', 'converted'), _negated=True), ('format', '')), _connector='OR'), name='export_format_if_converted'),
+            model_name="export",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("format__in", ["jpeg", "webp", "png"]), ("what", "converted")),
+                    models.Q(models.Q(("what", "converted"), _negated=True), ("format", "")),
+                    _connector="OR",
+                ),
+                name="export_format_if_converted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('revoked_at__isnull', False), ('state', 'revoked')), models.Q(models.Q(('state', 'revoked'), _negated=True), ('revoked_at', None)), _connector='OR'), name='export_revoked_when'),
+            model_name="export",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("revoked_at__isnull", False), ("state", "revoked")),
+                    models.Q(models.Q(("state", "revoked"), _negated=True), ("revoked_at", None)),
+                    _connector="OR",
+                ),
+                name="export_revoked_when",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exportpart',
-            constraint=models.UniqueConstraint(fields=('export', 'number'), name='exportpart_once'),
+            model_name="exportpart",
+            constraint=models.UniqueConstraint(fields=("export", "number"), name="exportpart_once"),
         ),
         migrations.AddIndex(
-            model_name='exportpage',
-            index=models.Index(fields=['part', 'local_offset', 'first'], name='exportpage_by_place'),
+            model_name="exportpage",
+            index=models.Index(fields=["part", "local_offset", "first"], name="exportpage_by_place"),
         ),
         migrations.AddIndex(
-            model_name='exportpage',
-            index=django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['asset_ids'], name='exportpage_assets'),
+            model_name="exportpage",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fastupdate=False, fields=["asset_ids"], name="exportpage_assets"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exportpage',
-            constraint=models.UniqueConstraint(fields=('export', 'first'), name='exportpage_once'),
+            model_name="exportpage",
+            constraint=models.UniqueConstraint(fields=("export", "first"), name="exportpage_once"),
         ),
     ]
