@@ -1,6 +1,7 @@
 """A person without JavaScript: signs in, reads the form's hidden fields, posts it."""
 
 import uuid
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from time import sleep
 from typing import Self
@@ -78,6 +79,11 @@ class Browser:
     def page(self, address: str) -> httpx.Response:
         """Read one of the team's pages."""
         return self._client.get(f"/t/{self.team}/{address}")
+
+    def post(self, address: str, fields: Mapping[str, str]) -> httpx.Response:
+        """Send a form of one of the team's pages."""
+        token = self._client.cookies["atelier_csrf"]
+        return self._client.post(f"/t/{self.team}/{address}", data={**fields, "csrfmiddlewaretoken": token})
 
     def close(self) -> None:
         """Close its connections."""

@@ -1,0 +1,75 @@
+"""A scheduler that is killed in the middle of an act on many pictures, and in the middle of taking it back."""
+
+import hashlib
+import uuid
+import zlib
+
+import pytest
+
+from studio.library import names
+from tests.crash.conftest import Install
+from tests.crash.installation import Installation
+from tests.factories import small_png
+
+pytestmark = pytest.mark.crash
+
+MANY = 6000
+
+
+def fill_library(installation: Installation) -> int:
+    """Put many pictures with the same bytes into the library of the first team; return the team."""
+    [(team, author)] = installation.rows("SELECT team_id, user_id FROM teams_membership")
+    data = small_png()
+    folder = installation.home / "media"
+    keys = [uuid.uuid4() for _ in range(MANY)]
+    for key in keys:
+        path = folder / names.original_name(team_id=team, file_key=key, content_type="image/png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    installation.database.execute(
+        "INSERT INTO library_asset (team_id, author_id, file_key, sha256, crc32, size, width, height, content_type,"
+        " has_alpha, colour, has_thumb, has_preview, preview_tries, prompt, revised_prompt, title, notes, file_name,"
+        " source, status, rating, marks, received_sha256, received_type, origin, sort_name, words, search,"
+        " connection_name, model_slug, model_title, spec, credits, slot, created_at)"
+        " SELECT %s, %s, key, %s, %s, %s, 96, 64, 'image/png', false, '', false, false, 3, '', '', '', '', '',"
+        " 'generated', 'draft', 0, '{}', '', '', '', '', '', '', '', '', '', '{}', 0, 0, now()"
+        " FROM unnest(%s::uuid[]) AS key",
+        [team, author, hashlib.sha256(data).hexdigest(), zlib.crc32(data), len(data), keys],
+    )
+    return int(team)
+
+
+def progress(installation: Installation) -> tuple[str, int, int]:
+    """Return state, done and undone of the only act."""
+    [found] = installation.rows("SELECT state, done, undone FROM library_bulkact")
+    return found[0], found[1], found[2]
+
+
+def binned(installation: Installation) -> int:
+    """Count the pictures in the bin."""
+    return int(installation.rows("SELECT count(*) FROM library_asset WHERE binned_at IS NOT NULL")[0][0])
+
+
+def kill_between(installation: Installation, column: int) -> None:
+    """Kill the scheduler once it has done a part, and see that it did not do all; then start another one."""
+    installation.wait(lambda: progress(installation)[column] > 0, "the first batch")
+    installation.processes[-1].kill()
+    assert 0 < progress(installation)[column] < MANY, installation.story()
+    installation.start("scheduler")
+
+
+def test_scheduler_killed_in_the_middle_of_an_act_and_of_its_undo(install: Install) -> None:
+    installation = install()
+    fill_library(installation)
+    browser = installation.open()
+    installation.start("scheduler")
+    browser.post("library/bulk/", {"act": "bin", "all": "1", "query": ""})
+    kill_between(installation, 1)
+    installation.wait(lambda: progress(installation)[0] == "done", "the act to end")
+    assert (progress(installation), binned(installation)) == (("done", MANY, 0), MANY)
+
+    [(act,)] = installation.rows("SELECT id FROM library_bulkact")
+    browser.post(f"library/bulk/{act}/undo/", {})
+    kill_between(installation, 2)
+    installation.wait(lambda: progress(installation)[0] == "undone", "the undo to end")
+    assert (progress(installation), binned(installation)) == (("undone", MANY, MANY), 0)
