@@ -56,9 +56,11 @@ export class Slides {
   #asking = { before: false, after: false };
   #ended = { before: false, after: false };
 
-  constructor(list, at, { onChange, isWhole = false }) {
+  // `sum` is how many there are altogether, as the page that shows them says it.
+  constructor(list, at, { onChange, isWhole = false, sum = "" }) {
     this.list = list;
     this.at = at;
+    this.sum = sum;
     this.onChange = onChange;
     this.#ended = { before: isWhole, after: isWhole };
   }
@@ -69,7 +71,7 @@ export class Slides {
     const list = tiles.map(slideOfTile).filter(Boolean);
     const slide = slideOfTile(tile);
     const at = list.findIndex((one) => one.href === slide.href);
-    return new Slides(list, at, { ...options, isWhole: !scope.matches(".shelf") });
+    return new Slides(list, at, { ...options, isWhole: !scope.matches(".shelf"), sum: scope.dataset.count });
   }
 
   get current() {
@@ -89,11 +91,12 @@ export class Slides {
     return this.at === this.list.length - 1 && this.#ended.after;
   }
 
-  // "12 of 60" as far as it is known: the number only when nothing comes before, the sum only when nothing comes after.
+  // "12 of 60" as far as it is known: nothing before the number of those that come first is.
   get position() {
     if (!this.#ended.before) return "";
     const number = (this.at + 1).toLocaleString("en");
-    return this.#ended.after ? `${number} of ${this.list.length.toLocaleString("en")}` : number;
+    const sum = this.#ended.after ? this.list.length.toLocaleString("en") : this.sum;
+    return sum ? `${number} of ${sum}` : number;
   }
 
   // Returns whether there was somewhere to go; waits for the server where that is needed.
@@ -111,6 +114,12 @@ export class Slides {
     const wasFirst = this.at === 0;
     this.at = 0;
     return !wasFirst;
+  }
+
+  // Whether something comes before the first is worth one question: only then its number is known.
+  begin() {
+    this.#extend("before");
+    this.lookAhead();
   }
 
   lookAhead() {

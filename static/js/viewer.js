@@ -57,7 +57,7 @@ class Viewer {
     this.zoom.measure();
     this.#render();
     this.#wake();
-    slides.lookAhead();
+    slides.begin();
   }
 
   // Resolves to whether there was one to go to. A second step while the first still glides lets that one arrive at once.
@@ -171,7 +171,7 @@ class Viewer {
     const { position } = this.#slides;
     this.position.textContent = position;
     this.caption.textContent = slide.caption;
-    this.note.hidden = true;
+    this.note.hidden = !this.#shown.get(slide).picture.hasFailed;
     this.open.href = slide.href;
     this.download.href = `${slide.original}?download=1`;
     this.say.textContent = `${position ? `Image ${position}: ` : ""}${slide.alt}`;
@@ -186,12 +186,8 @@ class Viewer {
   refresh() {
     if (!this.dialog.open || this.#glide || this.#drag) return;
     const isWhole = [1, -1].every((place) => !this.#slides.peek(place) || this.#shown.has(this.#slides.peek(place)));
-    if (isWhole) this.#tellPosition();
+    if (isWhole) this.position.textContent = this.#slides.position;
     else if (!this.zoom.isZoomed) this.#render();
-  }
-
-  #tellPosition() {
-    this.position.textContent = this.#slides.position;
   }
 
   #listen() {
@@ -201,16 +197,16 @@ class Viewer {
     dialog.addEventListener("click", (event) => this.#onClick(event));
     dialog.addEventListener("pointermove", () => this.#wake());
     dialog.addEventListener("focusin", () => this.#wake());
-    dialog.addEventListener("picture-failed", () => this.#fail());
+    dialog.addEventListener("picture-failed", (event) => this.#fail(event.target));
     document.addEventListener("fullscreenchange", () => {
       this.full.ariaPressed = String(document.fullscreenElement === this.box);
     });
     this.full.hidden = !document.fullscreenEnabled;
   }
 
-  #fail() {
-    this.note.querySelector("span").textContent = "The file of this image is missing or damaged, so it cannot be shown any sharper.";
-    this.note.hidden = false;
+  // Only of the picture in the middle: of the others it is said when they get there.
+  #fail(frame) {
+    this.note.hidden = this.#shown.get(this.#slides?.current)?.frame !== frame;
   }
 
   #onClick(event) {
