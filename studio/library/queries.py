@@ -1,28 +1,38 @@
 """What the library's pages and downloads read."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Final
 
-from django.utils import timezone
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from studio.accounts.models import User
-from studio.core.pagination import Page
 from studio.library.asking import Asked, Matches, ask
 from studio.library.facets import MOST_OFFERED, Facets, facets
 from studio.library.finding import Count, count_of, counted_page_ids, load, page_ids, place_of
-from studio.library.models import Asset, AssetQuerySet
+from studio.library.models import Asset, AssetQuerySet, SavedView
 from studio.library.orders import ORDERS
 from studio.library.search import LibrarySearch, Sort
+from studio.library.sql import rows_of
 from studio.teams.models import Team
 
+MOST_DUPLICATES: Final = 100
 
-@dataclass(frozen=True)
-class Day:
-    """The assets of one day on one page of the grid; without a heading where the page before began that day."""
-
-    assets: Sequence[Asset]
-    has_heading: bool
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+# The hashes come from the index alone; only of those found twice are the rows read, to leave out what is in the bin.
+_DUPLICATES: Final = """
+    SELECT sha256, (
+        SELECT array_agg(id) FROM (
+            SELECT id FROM library_asset AS a
+            WHERE a.team_id = %(team)s AND a.sha256 = twice.sha256 AND a.binned_at IS NULL ORDER BY id LIMIT %(most)s
+        ) AS same
+    ) FROM (
+        SELECT sha256 FROM library_asset WHERE team_id = %(team)s AND sha256 > %(after)s
+        GROUP BY sha256 HAVING count(*) > 1 ORDER BY sha256 LIMIT %(wanted)s
+    ) AS twice ORDER BY sha256
+"""
 
 
 @dataclass(frozen=True)
@@ -103,27 +113,43 @@ def _found(asked: Asked, user: User, sort: Sort, ids: list[int], *, size: int) -
     return Found(items, ORDERS[sort].write(place) if place else None)
 
 
-def days_of(page: Page[Asset], *, before: int | None) -> list[Day]:
-    """Split a page of the grid into days."""
-    days = [
-        Day(list(assets), has_heading=True)
-        for _, assets in groupby(page.items, key=lambda asset: timezone.localtime(asset.created_at).date())
-    ]
-    if days and before is not None and _is_same_day(days[0].assets[0], before):
-        days[0] = Day(days[0].assets, has_heading=False)
-    return days
+def saved_views(team: Team, user: User) -> QuerySet[SavedView]:
+    """Return the views that a person sees: their own and those that are shared, by name."""
+    views = SavedView.objects.filter(Q(user=user) | Q(is_shared=True), team=team)
+    return views.select_related("user").order_by(Lower("name"), "pk")
 
 
-def _is_same_day(asset: Asset, other: int) -> bool:
-    """Whether the last asset of the page before, of the same team, is of the same day."""
-    made = Asset.objects.filter(team=asset.team_id, pk=other).values_list("created_at", flat=True).first()
-    return made is not None and timezone.localtime(made).date() == timezone.localtime(asset.created_at).date()
+def duplicates_of(asset: Asset) -> AssetQuerySet:
+    """Return the other pictures in the library that are the same file, byte for byte, oldest first; at most 100."""
+    same = Asset.objects.filter(team=asset.team_id, sha256=asset.sha256).listed()
+    return same.exclude(pk=asset.pk).order_by("pk")[:MOST_DUPLICATES]
 
 
-def neighbours_of(asset: Asset) -> Neighbours:
-    """Find the next newer and the next older asset of the same team."""
-    others = Asset.objects.filter(team=asset.team_id)
-    return Neighbours(
-        newer=others.filter(pk__gt=asset.pk).order_by("pk").values_list("pk", flat=True).first(),
-        older=others.filter(pk__lt=asset.pk).order_by("-pk").values_list("pk", flat=True).first(),
-    )
+@dataclass(frozen=True)
+class Duplicates:
+    """Pictures that are one and the same file, oldest first."""
+
+    sha256: str
+    items: Sequence[Asset]
+
+
+@dataclass(frozen=True)
+class DuplicatesPage:
+    """Some groups of duplicates, in the order of their hashes, and where the next ones begin."""
+
+    groups: Sequence[Duplicates]
+    next_cursor: str | None
+
+
+def duplicate_groups(team: Team, user: User, *, cursor: str | None = None, size: int = 20) -> DuplicatesPage:
+    """Return the next groups of pictures that the library has more than once, each with its first MOST_DUPLICATES.
+
+    A page may have fewer than `size` groups, even none, and still a next one: copies in the bin are no duplicates.
+    """
+    after = cursor if cursor and _HASH.fullmatch(cursor) else ""
+    params = {"team": team.pk, "after": after, "wanted": size + 1, "most": MOST_DUPLICATES}
+    rows = rows_of(_DUPLICATES, params)
+    shown = [(sha256, ids) for sha256, ids in rows[:size] if ids and len(ids) > 1]
+    assets = {asset.pk: asset for asset in load([pk for _, ids in shown for pk in ids], user)}
+    groups = [Duplicates(sha256, [assets[pk] for pk in ids if pk in assets]) for sha256, ids in shown]
+    return DuplicatesPage(groups, rows[size - 1][0] if len(rows) > size else None)

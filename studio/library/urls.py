@@ -11,12 +11,16 @@ from studio.library import (
     views_grid,
     views_look,
     views_organise,
+    views_saved,
     views_tags,
 )
 
 app_name = "library"
 urlpatterns = [
     path("t/<slug:team_slug>/library/", views_grid.grid, name="grid"),
+    path("t/<slug:team_slug>/library/views/", views_saved.views, name="views"),
+    path("t/<slug:team_slug>/library/views/<int:pk>/", views_saved.view, name="view"),
+    path("t/<slug:team_slug>/library/duplicates/", views_saved.duplicates, name="duplicates"),
     path("t/<slug:team_slug>/assets/<int:pk>/", views.asset, name="asset"),
     path("t/<slug:team_slug>/assets/<int:pk>/file/<str:variant>/", views_files.file, name="file"),
     path("t/<slug:team_slug>/assets/<int:pk>/around/", views_look.slides, name="slides"),

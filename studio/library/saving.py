@@ -1,0 +1,72 @@
+"""Saved views: a search under a name, one person's own until it is shared with the team."""
+
+from typing import Final
+
+from django.db import IntegrityError, transaction
+
+from studio.accounts.models import User
+from studio.library.errors import BadName, NameTaken, TooMany
+from studio.library.labels import read_label
+from studio.library.models import SavedView
+from studio.library.search import LibrarySearch
+from studio.teams.models import Membership, Team
+
+NAME_LENGTH: Final = 80
+MOST_VIEWS: Final = 50
+
+
+def create_view(*, team: Team, user: User, name: str, query: str, is_shared: bool = False) -> SavedView:
+    """Save a search under a name.
+
+    Raises BadInput for a search that cannot be read, BadName, NameTaken for a name this person has already, and TooMany
+    past MOST_VIEWS. Locks the person's membership, so that two at once do not pass the last one.
+    """
+    name, search = _read_name(name), LibrarySearch.read(query)
+    with transaction.atomic():
+        Membership.objects.select_for_update().get(team=team, user=user)
+        if SavedView.objects.filter(team=team, user=user).count() >= MOST_VIEWS:
+            raise TooMany(f"You have {MOST_VIEWS} saved views, the most there can be. Delete one first.")
+        _refuse_taken(SavedView(team=team, user=user), name)
+        return SavedView.objects.create(team=team, user=user, name=name, query=search.to_query(), is_shared=is_shared)
+
+
+def rename_view(*, view: SavedView, name: str) -> SavedView:
+    """Give a view another name; raises BadName or NameTaken."""
+    name = _read_name(name)
+    try:
+        with transaction.atomic():
+            _refuse_taken(view, name)
+            view.name = name
+            view.save(update_fields=["name"])
+    except IntegrityError as error:
+        raise _taken(name) from error
+    return view
+
+
+def share_view(*, view: SavedView, is_shared: bool) -> SavedView:
+    """Show a view to the whole team, or to its owner alone again."""
+    view.is_shared = is_shared
+    view.save(update_fields=["is_shared"])
+    return view
+
+
+def delete_view(*, view: SavedView) -> None:
+    """Forget a view; a second time does nothing."""
+    SavedView.objects.filter(pk=view.pk).delete()
+
+
+def _read_name(name: str) -> str:
+    label = read_label(name, what="A saved view", longest=NAME_LENGTH, key_length=4 * NAME_LENGTH)
+    if not label.name:
+        raise BadName("A saved view needs a name.")
+    return label.name
+
+
+def _refuse_taken(view: SavedView, name: str) -> None:
+    others = SavedView.objects.filter(team_id=view.team_id, user_id=view.user_id, name__iexact=name)
+    if others.exclude(pk=view.pk).exists():
+        raise _taken(name)
+
+
+def _taken(name: str) -> NameTaken:
+    return NameTaken(f"You have a view called {name} already. Take another name, or delete that one.")
