@@ -9,13 +9,21 @@ from typing import Any
 
 import uvicorn
 
+from studio.runtime.zerocopy import ZeroCopyProtocol
+
 
 class Server(uvicorn.Server):
     """A uvicorn that says where it is, and that tests can tell to stop as TERM would."""
 
     def __init__(self, application: Callable[..., Any], *, on_stop: Callable[[], None] | None = None) -> None:
         config = uvicorn.Config(
-            application, log_config=None, access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=3
+            application,
+            http=ZeroCopyProtocol,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=3,
         )
         super().__init__(config)
         self._on_stop = on_stop

@@ -25,6 +25,12 @@ from studio.core.ranges import content_disposition, is_known, range_of
 T = TypeVar("T")
 
 CHUNK: Final = 256 * 1024
+# A stretch of a file that is sent without being read; short enough that its reader is looked after in between.
+STRETCH: Final = 8 * 1024 * 1024
+# ASGI's name for it.
+ZERO_COPY: Final = "http.response.zerocopysend"
+# As much as the kernel reads ahead: where one byte of it is in memory, all of it mostly is.
+_PROBE: Final = 128 * 1024
 SLOT: Final = "atelier.body"
 # Marks the very response whose body waits in the scope: an error page that took its place does not carry it.
 MARK: Final = "X-Atelier-Body"
@@ -54,6 +60,28 @@ class Body(Protocol):
 
     def chunks(self, start: int, stop: int) -> AsyncIterator[bytes]:
         """Produce the bytes from `start` up to but without `stop`, at most 256 KiB at a time."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of an open file, to be sent without being read; open until the next piece is asked for."""
+
+    descriptor: int
+    offset: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+Piece = bytes | Stretch
+
+
+class PiecedBody(Body, Protocol):
+    """A body that knows which of its bytes lie in files, so that a server which can send those need not read them."""
+
+    def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
+        """Produce the same bytes as `chunks`, in part as stretches of files."""
 
 
 class BodyFailedError(Exception):
@@ -98,23 +126,58 @@ class FileBody:
         finally:
             file.close()
 
+    async def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
+        """Produce a part as stretches of the open file.
+
+        Opened here and not in a thread: its name has just been looked up, so the kernel knows it. Bytes that are not in
+        memory are read in a thread first, because sending them would stop everybody else until the disk has answered.
+        """
+        file = _OpenFile(self._path)
+        try:
+            file.open()
+            while start < stop:
+                at, size = start, min(STRETCH, stop - start)
+                if not file.is_in_memory(size, at):
+                    await _in_reader(lambda: file.read_ahead(size, at))  # noqa: B023  # awaited before the next round
+                yield Stretch(file.descriptor, start, size)
+                start += size
+        finally:
+            file.close()
+
 
 class _OpenFile:
     """A descriptor that is closed once, whatever happened to its opening."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = -1
+        self.descriptor = -1
 
     def open(self) -> None:
-        self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        self.descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
 
     def read(self, size: int, at: int) -> bytes:
-        return os.pread(self._descriptor, size, at)
+        return os.pread(self.descriptor, size, at)
+
+    def is_in_memory(self, size: int, at: int) -> bool:
+        """Whether reading would not have to wait, as far as a few bytes tell; False where the kernel does not say."""
+        flag = getattr(os, "RWF_NOWAIT", 0)
+        probe = [bytearray(1)]
+        try:
+            return bool(flag) and all(
+                os.preadv(self.descriptor, probe, place, flag) for place in range(at, at + size, _PROBE)
+            )
+        except OSError:
+            return False
+
+    def read_ahead(self, size: int, at: int) -> None:
+        """Bring a stretch into the kernel's memory."""
+        for place in range(at, at + size, CHUNK):
+            os.pread(self.descriptor, min(CHUNK, at + size - place), place)
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
 
 class Part(Protocol):
@@ -299,7 +362,8 @@ class BodyStreamer:
             await send(head.kept)
             await send({"type": "http.response.body"})
         else:
-            await send_window(window, head.kept, receive, send)
+            can_copy = ZERO_COPY in scope.get("extensions", {})
+            await send_window(window, head.kept, receive, send, can_copy=can_copy)
 
 
 class _Head:
@@ -319,13 +383,13 @@ class _Head:
             await self._send(message)
 
 
-async def send_window(window: Window, head: Message, receive: Receive, send: Send) -> None:
+async def send_window(window: Window, head: Message, receive: Receive, send: Send, *, can_copy: bool = False) -> None:
     """Send a head and its body, at the pace of the reader, until it hangs up or the watch returns.
 
     The head waits for the first bytes: a body that cannot even begin becomes an honest error. One that fails later
     raises, and the server then breaks the connection, so nobody takes a part for the whole.
     """
-    sending = asyncio.create_task(_send_all(window, head, send))
+    sending = asyncio.create_task(_send_all(window, head, send, can_copy=can_copy))
     ends = [sending, asyncio.create_task(_hang_up(receive))]
     if window.watch is not None:
         ends.append(asyncio.create_task(window.watch()))
@@ -340,8 +404,8 @@ async def send_window(window: Window, head: Message, receive: Receive, send: Sen
         end.result()
 
 
-async def _send_all(window: Window, head: Message, send: Send) -> None:
-    chunks = window.body.chunks(window.start, window.stop)
+async def _send_all(window: Window, head: Message, send: Send, *, can_copy: bool) -> None:
+    chunks = _produce(window, can_copy=can_copy)
     left = window.stop - window.start
     try:
         try:
@@ -354,7 +418,10 @@ async def _send_all(window: Window, head: Message, send: Send) -> None:
             left -= len(data)
             if left < 0:
                 raise BodyFailedError(f"A body made {-left} bytes more than promised")
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+            if isinstance(data, Stretch):
+                await send({"type": ZERO_COPY, "file": data.descriptor, "offset": data.offset, "count": data.count})
+            else:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
             data = await anext(chunks, b"") if left else b""
         if left:
             raise BodyFailedError(f"A body ended {left} bytes early")
@@ -362,6 +429,12 @@ async def _send_all(window: Window, head: Message, send: Send) -> None:
     finally:
         if isinstance(chunks, AsyncGenerator):
             await chunks.aclose()
+
+
+def _produce(window: Window, *, can_copy: bool) -> AsyncIterator[Piece]:
+    make = getattr(window.body, "pieces", None) if can_copy else None
+    produce: Callable[[int, int], AsyncIterator[Piece]] = make or window.body.chunks
+    return produce(window.start, window.stop)
 
 
 async def _refuse(error: StudioError, head: Message, send: Send) -> None:

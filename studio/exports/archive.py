@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
-from studio.core.streaming import CHUNK, BodyFailedError
+from studio.core.streaming import CHUNK, Body, BodyFailedError, FileBody, Piece
 from studio.exports.layout import Layout, layout_of
 from studio.exports.models import ExportPage, ExportPart
 from studio.exports.zipformat import Entry, central_header, local_header, place, unpack
@@ -16,7 +17,10 @@ from studio.live.threads import in_thread
 logger = logging.getLogger(__name__)
 
 Chunks = AsyncGenerator[bytes, None]
+Pieces = AsyncGenerator[Piece, None]
 OnVanished = Callable[[], None]
+# Produces a part of one picture's file.
+OfFile = Callable[[Body, int, int], AsyncGenerator[Piece, None]]
 
 _PAGE_FIELDS: Final = ("export_id", "part_id", "first")
 
@@ -39,10 +43,21 @@ class ArchiveBody:
 
     async def chunks(self, start: int, stop: int) -> Chunks:
         """Produce the bytes from `start` up to but without `stop`."""
+        async with aclosing(self._produce(start, stop, self._read_file)) as made:
+            async for data in made:
+                yield cast("bytes", data)
+
+    async def pieces(self, start: int, stop: int) -> Pieces:
+        """Produce the same bytes, with pictures as stretches of their files where the store has files."""
+        async with aclosing(self._produce(start, stop, self._open_file)) as made:
+            async for piece in made:
+                yield piece
+
+    async def _produce(self, start: int, stop: int, file: OfFile) -> Pieces:
         part, layout = self._part, self._layout
         json, table, readme = layout.texts
-        sections = (
-            (0, part.local_size, self._pictures),
+        sections: tuple[tuple[int, int, Callable[[int, int], Pieces]], ...] = (
+            (0, part.local_size, partial(self._pictures, file)),
             (json.offset, part.json_size, self._json),
             (table.offset, part.csv_size, self._csv),
             (readme.offset, len(part.readme), self._readme),
@@ -61,7 +76,7 @@ class ArchiveBody:
         if data := _cut(layout.end, start - begin, stop - begin):
             yield data
 
-    async def _pictures(self, start: int, stop: int) -> Chunks:
+    async def _pictures(self, of_file: OfFile, start: int, stop: int) -> Pieces:
         async for page in self._pages("local_offset", ("records",), start):
             for offset, entry in place(unpack(bytes(page.records or b"")), page.local_offset):
                 if offset >= stop:
@@ -71,33 +86,39 @@ class ArchiveBody:
                     yield data
                 begin = offset + len(header)
                 if start < begin + entry.size and stop > begin:
-                    async with aclosing(
-                        self._file(entry, max(0, start - begin), min(entry.size, stop - begin))
-                    ) as file:
-                        async for data in file:
-                            yield data
+                    wanted = max(0, start - begin), min(entry.size, stop - begin)
+                    async with aclosing(self._file(entry, of_file, *wanted)) as pieces:
+                        async for piece in pieces:
+                            yield piece
 
-    async def _file(self, entry: Entry, start: int, stop: int) -> Chunks:
+    async def _file(self, entry: Entry, of_file: OfFile, start: int, stop: int) -> Pieces:
         try:
-            body = files.body_of(entry.stored, size=entry.size)
-            async with aclosing(passed_on(body.chunks(start, stop))) as chunks:
-                async for data in chunks:
-                    yield data
+            async with aclosing(of_file(files.body_of(entry.stored, size=entry.size), start, stop)) as pieces:
+                async for piece in pieces:
+                    yield piece
         except (FileNotFoundError, BodyFailedError) as error:
             logger.warning("%s: %s is gone or damaged", self._part, entry.stored)
             await in_thread(self._on_vanished)
             raise BodyFailedError(f"{entry.stored} is gone or damaged") from error
 
-    async def _json(self, start: int, stop: int) -> Chunks:
+    @staticmethod
+    def _read_file(body: Body, start: int, stop: int) -> Pieces:
+        return passed_on(body.chunks(start, stop))
+
+    @staticmethod
+    def _open_file(body: Body, start: int, stop: int) -> Pieces:
+        return body.pieces(start, stop) if isinstance(body, FileBody) else passed_on(body.chunks(start, stop))
+
+    async def _json(self, start: int, stop: int) -> Pieces:
         ends = bytes(self._part.json_head), bytes(self._part.json_tail)
         async for data in self._text("json", ends, start, stop):
             yield data
 
-    async def _csv(self, start: int, stop: int) -> Chunks:
+    async def _csv(self, start: int, stop: int) -> Pieces:
         async for data in self._text("csv", (bytes(self._part.csv_head), b""), start, stop):
             yield data
 
-    async def _text(self, name: str, ends: tuple[bytes, bytes], start: int, stop: int) -> Chunks:
+    async def _text(self, name: str, ends: tuple[bytes, bytes], start: int, stop: int) -> Pieces:
         """Produce a part of a manifest: its head, the pages' lines, its tail."""
         head, tail = ends
         size: int = getattr(self._part, f"{name}_size")
@@ -115,10 +136,10 @@ class ArchiveBody:
         if data := _cut(tail, start - end, stop - end):
             yield data
 
-    async def _readme(self, start: int, stop: int) -> Chunks:
+    async def _readme(self, start: int, stop: int) -> Pieces:
         yield bytes(self._part.readme)[start:stop]
 
-    async def _directory(self, start: int, stop: int) -> Chunks:
+    async def _directory(self, start: int, stop: int) -> Pieces:
         """Produce a part of the directory, a page's share at a time."""
         async for page in self._pages("central_offset", ("records", "local_offset"), start):
             if page.central_offset >= stop:
@@ -150,10 +171,10 @@ class ArchiveBody:
         return await in_thread(query)
 
 
-async def passed_on(chunks: AsyncIterator[bytes]) -> Chunks:
+async def passed_on(pieces: AsyncIterator[Piece]) -> Pieces:
     """Produce what another one produces, as something that can be closed."""
-    async for data in chunks:
-        yield data
+    async for piece in pieces:
+        yield piece
 
 
 def _cut(data: bytes, start: int, stop: int) -> bytes:

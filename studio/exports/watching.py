@@ -5,12 +5,12 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
+from typing import Final, cast
 
 from django.db import Error
 
-from studio.core.streaming import Body
-from studio.exports.archive import passed_on
+from studio.core.streaming import Piece
+from studio.exports.archive import ArchiveBody
 from studio.exports.errors import TooManyDownloads
 from studio.exports.models import Export
 from studio.live.grants import LiveGrant
@@ -31,7 +31,7 @@ _running: Counter[int] = Counter()
 class CountedBody:
     """A body of which a team may have only so many under way at once."""
 
-    def __init__(self, body: Body, *, team_id: int) -> None:
+    def __init__(self, body: ArchiveBody, *, team_id: int) -> None:
         self._body = body
         self._team_id = team_id
 
@@ -42,6 +42,17 @@ class CountedBody:
 
     async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Produce bytes; raises TooManyDownloads before the first of them."""
+        async with aclosing(self._counted(self._body.chunks(start, stop))) as chunks:
+            async for data in chunks:
+                yield cast("bytes", data)
+
+    async def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
+        """Produce the same, with pictures as stretches of their files."""
+        async with aclosing(self._counted(self._body.pieces(start, stop))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _counted(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
         if _running[self._team_id] >= MOST_AT_ONCE:
             raise TooManyDownloads(
                 f"Your team is running {MOST_AT_ONCE} downloads at once, which is as many as it may. "
@@ -49,9 +60,9 @@ class CountedBody:
             )
         _running[self._team_id] += 1
         try:
-            async with aclosing(passed_on(self._body.chunks(start, stop))) as chunks:
-                async for data in chunks:
-                    yield data
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
         finally:
             _running[self._team_id] -= 1
             if not _running[self._team_id]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import uvicorn
 
+from studio.runtime.zerocopy import ZeroCopyProtocol
+
 _GRACE_SECONDS = 3
 
 
@@ -50,6 +52,7 @@ def serve(
     """Serve the ASGI application on a bound socket until TERM or Ctrl-C; `on_stop` must make its streams end."""
     config = uvicorn.Config(
         application,
+        http=ZeroCopyProtocol,
         log_config=None,  # Django's settings have the last word on logging
         log_level="warning",
         access_log=False,
