@@ -55,13 +55,17 @@ export class Grid {
     return spacer;
   }
 
+  // How high rows are is said by the style sheet, and only a box of pictures has it.
   measure() {
+    const padding = parseFloat(getComputedStyle(this.shelf).paddingInlineStart) * 2;
+    this.width = this.shelf.clientWidth - padding;
     const box = this.shelf.querySelector(".justified");
-    const look = getComputedStyle(box ?? this.shelf);
-    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const row = parseFloat(look.getPropertyValue("--rowh")) * rem;
-    this.width = this.shelf.clientWidth - parseFloat(getComputedStyle(this.shelf).paddingInline) * 2;
-    this.measures = { width: Math.floor(this.width), gap: parseFloat(look.columnGap) || 0, ideal: row * IDEAL };
+    if (box) {
+      const look = getComputedStyle(box);
+      const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+      this.rows = { gap: parseFloat(look.columnGap), ideal: parseFloat(look.getPropertyValue("--rowh")) * rem * IDEAL };
+    }
+    this.measures = { ...this.rows, width: Math.floor(this.width) };
   }
 
   heightOf(leaf) {
@@ -188,7 +192,7 @@ export class Grid {
   resize() {
     const before = this.width;
     this.measure();
-    if (this.width === before || !this.width) return;
+    if (this.width === before || this.width <= 0) return;
     this.keepPlace(() => {
       for (const page of this.pages) {
         if (page.leaf && !page.leaf.classList.contains("waiting")) {

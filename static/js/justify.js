@@ -4,6 +4,8 @@
 
 // How much higher than the ideal a last row may be to fill its box; beyond that it stays ragged.
 const STRETCH = 1.35;
+// What an empty end of the last row weighs beside rows that stray from the ideal: a lone picture is worth avoiding.
+const GAP_AT_END = 0.12;
 const STRETCH_OPEN = 1.7;
 const NARROWEST = 0.4;
 const WIDEST = 3.5;
@@ -24,8 +26,8 @@ const breakRows = (ratios, { width, gap, ideal, isOpen }) => {
     for (let start = end - 1; start >= 0; start -= 1) {
       sum += ratios[start];
       const height = (width - gap * (end - start - 1)) / sum;
-      const isLast = end === ratios.length && !isOpen;
-      const strain = isLast && height > ideal ? 0 : Math.log(height / ideal) ** 2;
+      const isRagged = end === ratios.length && !isOpen && height > ideal;
+      const strain = isRagged ? GAP_AT_END * (1 - ideal / height) : Math.log(height / ideal) ** 2;
       if (cost[start] + strain < cost[end]) {
         cost[end] = cost[start] + strain;
         from[end] = start;

@@ -64,11 +64,9 @@ const onRestore = (event) => {
 };
 
 // One step back leads out of a search, not through every word on the way to it: what is typed in one go replaces.
-const form = document.getElementById("find");
 const markTyping = (isTyping) => {
-  form.toggleAttribute("hx-push-url", !isTyping);
-  form.toggleAttribute("hx-replace-url", isTyping);
-  form.setAttribute(isTyping ? "hx-replace-url" : "hx-push-url", "true");
+  field().setAttribute("hx-push-url", String(!isTyping));
+  field().setAttribute("hx-replace-url", String(isTyping));
 };
 
 const isSearch = (event) => event.detail.ctx?.target?.id === "results";
@@ -84,7 +82,7 @@ const onAnswer = (event) => {
   if (leaf) grid?.forget(leaf);
   begin();
   if (!isSearch(event)) return;
-  if (event.target === form) markTyping(true);
+  if (event.target === field()) markTyping(true);
   document.getElementById("said").textContent = results().dataset.said;
   openAgain();
 };
@@ -95,7 +93,39 @@ const onEnd = (event) => {
   results().classList.remove("busy");
 };
 
-// A filter that takes several values stays open, and the focus stays on the value that was pressed.
+// What was left empty asks for nothing, so it stays out of the address.
+const onConfig = (event) => {
+  const { body, method } = event.detail.ctx.request;
+  if (!isSearch(event) || method !== "GET" || !(body instanceof FormData)) return;
+  for (const [name, value] of [...body]) if (value === "") body.delete(name);
+};
+
+// Thirty-two hexadecimal digits; crypto.randomUUID is not there where the address is plain http.
+const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// One menu serves all tiles: it is about the one whose button opens it.
+const aim = (menu, tile) => {
+  const id = tile.dataset.asset;
+  for (const link of menu.querySelectorAll("[data-tile]")) {
+    link.dataset.tile ||= link.getAttribute("href");
+    link.href = link.dataset.tile.replace("/assets/0/", `/assets/${id}/`);
+  }
+  const others = [...document.querySelectorAll("[data-shelf] .pick:checked")].map((pick) => pick.value).filter((other) => other !== id);
+  const compare = menu.querySelector("[data-tile-compare]");
+  compare.hidden = others.length < 1 || others.length > 3;
+  compare.search = new URLSearchParams({ ids: [...others, id].join(",") });
+  for (const field of menu.querySelectorAll("[name=ids]")) field.value = id;
+  for (const field of menu.querySelectorAll("[name=key]")) field.value = newKey();
+};
+
+const onPress = (event) => {
+  const button = event.target.closest(`[popovertarget="tile-menu"]`);
+  const menu = document.getElementById("tile-menu");
+  if (button) aim(menu, button.closest(".tile"));
+  else if (menu?.contains(event.target) && event.target.closest("a, button")) menu.hidePopover();
+};
+
+// A filter that takes several values stays open, and the focus stays on what was pressed.
 let pressed = null;
 const openAgain = () => {
   const menu = pressed && document.getElementById(pressed.menu);
@@ -155,12 +185,14 @@ if (results()) {
   history.scrollRestoration = "manual";
   begin();
   document.addEventListener("htmx:before:history:restore", onRestore);
+  document.addEventListener("htmx:config:request", onConfig);
   document.addEventListener("htmx:before:request", onAsk);
   document.addEventListener("htmx:before:swap", savePlace);
   document.addEventListener("htmx:after:swap", onAnswer);
   document.addEventListener("htmx:finally:request", onEnd);
   document.addEventListener("grid:refresh", () => grid?.refresh());
   document.addEventListener("keydown", onKey);
+  document.addEventListener("click", onPress, { capture: true });
   addEventListener("pagehide", savePlace);
   field().addEventListener("focus", () => markTyping(false));
 }

@@ -117,6 +117,11 @@ class Facets:
     # The newest picture, up to which "all that match" reaches; 0 for an empty library.
     newest: int
 
+    def branch(self, collection: int) -> Branch | None:
+        """One of the collections, wherever it stands; None where it is not known."""
+        every = (each for branch in self.collections for each in (branch, *branch.children))
+        return next((each for each in every if each.id == collection), None)
+
     def inside(self, collection: int | None) -> list[int] | None:
         """The collections inside one, in their order; None where they are not known."""
         found = next((branch for branch in self.collections if branch.id == collection), None)

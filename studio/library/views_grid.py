@@ -8,7 +8,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from studio.library.filing import Shelf
 from studio.library.finding import Count
+from studio.library.models import Collection
 from studio.library.panels import Panel
 from studio.library.queries import Browsed, Found, browse, count, find
 from studio.library.search import LibrarySearch
@@ -49,6 +51,7 @@ def _frame(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> dic
     without = _without_filters(request, search, browsed)
     return {
         "search": search,
+        "shelf": _shelf(request, search, browsed),
         "panel": Panel(search, facets, browsed.counted, home, without_filters=without),
         "side": Side.of(search, home, facets),
         "home": home,
@@ -67,6 +70,20 @@ def _without_filters(request: TeamRequest, search: LibrarySearch, browsed: Brows
         return browsed.facets.counts["all"]
     bare = LibrarySearch(q=search.q)
     return browsed.facets.counts["all"] if search == bare else count(request.team, request.user, bare)
+
+
+def _shelf(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> Shelf | None:
+    """The collection that is looked into; none where there is no such collection, or not any more."""
+    if search.collection is None:
+        return None
+    mine = Collection.objects.filter(team=request.team, pk=search.collection)
+    collection = mine.select_related("parent", "cover").first()
+    branch = browsed.facets.branch(search.collection)
+    if collection is None or branch is None:
+        return None
+    chosen = collection.cover if collection.cover and collection.cover.binned_at is None else None
+    children = [Shelf(Collection(pk=child.id, name=child.name), child.counted.number) for child in branch.children]
+    return Shelf(collection, branch.counted.number, chosen or next(iter(browsed.found.items), None), children)
 
 
 def _home(request: TeamRequest) -> str:
