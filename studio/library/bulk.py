@@ -69,10 +69,12 @@ def step(bulk_id: int) -> bool:
             act = BulkAct.objects.select_for_update(no_key=True).filter(pk=bulk_id, state__in=LIVE).first()
             if act is None:
                 return False
+            # Done while the page waits, it needs no news of its own.
+            is_followed = act.lease_expires_at is not None
             _batch(act)
             act.lease_expires_at = Now() + _lease() if act.state in LIVE else None
             act.save()
-            _tell(act)
+            _tell(act, is_followed=is_followed)
     except StudioError as error:
         _end_early(bulk_id, error.message)
         return False
@@ -183,10 +185,11 @@ def _end_early(bulk_id: int, problem: str) -> None:
         _end(act, BulkState.UNDONE if act.state == BulkState.UNDOING else BulkState.CANCELLED)
         act.problem, act.lease_expires_at = problem[:200], None
         act.save()
-        _tell(act)
+        _tell(act, is_followed=True)
 
 
-def _tell(act: BulkAct) -> None:
-    notify(team_id=act.team_id, event="bulk", id=act.pk)
+def _tell(act: BulkAct, *, is_followed: bool) -> None:
+    if is_followed:
+        notify(team_id=act.team_id, event="bulk", id=act.pk)
     if act.state not in LIVE:
         notify(team_id=act.team_id, event="library")
