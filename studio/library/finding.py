@@ -16,7 +16,7 @@ MOST_COUNTED: Final = 1000
 # dearer, fewer makes searches for middling ones dearer.
 SPAN: Final = 3000
 
-_IN_ORDER: Final = "{function}(%(q)s::tsquery, %(team)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
+_IN_ORDER: Final = "{function}(%(q)s::tsquery, %(team)s, %(key)s{cast}, %(asset)s, %(wanted)s, %(span)s)"
 _BY_HAND: Final = "{function}(%(q)s::tsquery, %(collections)s, %(first)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
 _COUNTED: Final = """
     SELECT ids, CASE
@@ -80,7 +80,9 @@ def place_of(asked: Asked, sort: Sort, asset: Asset) -> Place | None:
 def _call(sort: Sort, *, is_back: bool) -> str:
     order: Order = ORDERS[sort]
     function = order.opposite if is_back else order.function
-    return (_BY_HAND if isinstance(order, ManualOrder) else _IN_ORDER).format(function=function)
+    # A number arrives as integer, and PostgreSQL makes no smallint of it by itself.
+    cast = "::smallint" if order.key == "rating" else ""
+    return (_BY_HAND if isinstance(order, ManualOrder) else _IN_ORDER).format(function=function, cast=cast)
 
 
 def _params(asked: Asked, sort: Sort, place: Place | None, *, wanted: int, is_back: bool) -> Mapping[str, Any]:

@@ -1,33 +1,20 @@
 """The library's pages and downloads: works, for whom, and what they say when something is wrong."""
 
-import zipfile
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
 from django.test import Client
-from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
-from studio.library.archive import ZipBody
-from studio.library.models import Asset, AssetQuerySet
-from studio.library.queries import archive_of
+from studio.library.models import Asset
 from studio.library.upkeep import make_missing_previews
 from studio.teams.models import Team
 from tests.conftest import ClientOf
-from tests.factories import make_asset, small_png
+from tests.factories import make_asset
 from tests.library import corpus
 from tests.library.downloads import fetch
-
-LIBRARY = "/t/halden-co/library/"
-DOWNLOAD = "/t/halden-co/library/download/"
-
-
-def ids(*assets: Asset) -> list[tuple[str, str]]:
-    return [("ids", str(asset.pk)) for asset in assets]
-
 
 # The asset page
 
@@ -67,10 +54,10 @@ def test_asset_page_leads_to_its_neighbours(team: Team, other_team: Team, viewer
     middle, new = make_asset(team), make_asset(team)
     client = client_of(viewer)
     page = client.get(f"/t/halden-co/assets/{middle.pk}/").content.decode()
-    assert f'href="/t/halden-co/assets/{new.pk}/" rel="prev" aria-label="Previous image"' in page
-    assert f'href="/t/halden-co/assets/{old.pk}/" rel="next" aria-label="Next image"' in page
-    assert "Next image" not in client.get(f"/t/halden-co/assets/{old.pk}/").content.decode()
-    assert "Previous image" not in client.get(f"/t/halden-co/assets/{new.pk}/").content.decode()
+    assert f'href="/t/halden-co/assets/{new.pk}/" rel="prev" data-key="ArrowLeft" aria-label="Previous image"' in page
+    assert f'href="/t/halden-co/assets/{old.pk}/" rel="next" data-key="ArrowRight" aria-label="Next image"' in page
+    assert 'rel="next"' not in client.get(f"/t/halden-co/assets/{old.pk}/").content.decode()
+    assert 'rel="prev"' not in client.get(f"/t/halden-co/assets/{new.pk}/").content.decode()
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -79,8 +66,12 @@ def test_asset_page_takes_the_same_queries_among_few_and_many(
 ) -> None:
     asset, *_ = [make_asset(team) for _ in range(count)]
     client = client_of(viewer)
-    with django_assert_num_queries(8):  # session, user, membership, asset with author, both neighbours, balance, teams
+    with django_assert_num_queries(ASSET_QUERIES):
         assert client.get(f"/t/halden-co/assets/{asset.pk}/").status_code == 200
+
+
+# Session, user, membership, asset with author, tags, collections, favourite, both neighbours, twins, balance, teams.
+ASSET_QUERIES = 12
 
 
 def test_asset_page_without_its_file_says_so(team: Team, viewer: User, client_of: ClientOf) -> None:
@@ -155,132 +146,11 @@ def test_missing_file_is_gone_and_no_server_error(team: Team, viewer: User, clie
     assert "missing or damaged on the server" in answer.content.decode()
 
 
-# Archives
-
-
-def test_selection_is_downloaded_as_a_zip(team: Team, viewer: User, client_of: ClientOf) -> None:
-    assets = [make_asset(team, data=small_png(900 + number)) for number in range(3)]
-    picked = [assets[2], assets[0], assets[0]]
-    reply = fetch(client_of(viewer), DOWNLOAD, method="POST", data=ids(*picked))
-    assert (reply.status, reply.whole) == (200, True)
-    assert reply.headers["content-length"] == str(len(reply.body))
-    assert reply.headers["content-type"] == "application/zip"
-    today = f"{timezone.localdate():%Y-%m-%d}"
-    assert reply.headers["content-disposition"] == f'attachment; filename="halden-co-selection-{today}.zip"'
-    with zipfile.ZipFile(BytesIO(reply.body)) as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == [assets[0].download_name, assets[2].download_name]
-        assert archive.read(assets[2].download_name) == small_png(902)
-
-
-def test_library_is_downloaded_whole_and_resumed(
-    team: Team, other_team: Team, viewer: User, client_of: ClientOf
-) -> None:
-    assets = [make_asset(team) for _ in range(3)]
-    make_asset(other_team)
-    client = client_of(viewer)
-    head = fetch(client, DOWNLOAD, method="HEAD")
-    reply = fetch(client, DOWNLOAD)
-    assert (head.body, head.headers["content-length"]) == (b"", str(len(reply.body)))
-    with zipfile.ZipFile(BytesIO(reply.body)) as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == [asset.download_name for asset in assets]
-    resume = {"Range": "bytes=200-", "If-Range": reply.headers["etag"]}
-    rest = fetch(client, DOWNLOAD, headers=resume)
-    assert (rest.status, rest.body) == (206, reply.body[200:])
-    make_asset(team)
-    assert fetch(client, DOWNLOAD, headers=resume).status == 200
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_download_takes_the_same_queries_for_one_and_three(
-    team: Team, viewer: User, client_of: ClientOf, count: int, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    assets = [make_asset(team) for _ in range(count)]
-    client = client_of(viewer)
-    with django_assert_num_queries(4):  # session, user, membership, assets
-        fetch(client, DOWNLOAD)
-    with django_assert_num_queries(5):  # and whether all of the selection is there
-        fetch(client, DOWNLOAD, method="POST", data=ids(*assets))
-
-
-def test_missing_file_is_named_in_the_archive(team: Team, viewer: User, client_of: ClientOf) -> None:
-    lost, kept = make_asset(team), make_asset(team)
-    default_storage.delete(lost.original_name)
-    with zipfile.ZipFile(BytesIO(fetch(client_of(viewer), DOWNLOAD).body)) as archive:
-        assert archive.namelist() == [kept.download_name, "MISSING.txt"]
-        assert lost.download_name in archive.read("MISSING.txt").decode()
-
-
-def test_file_lost_during_the_download_breaks_the_connection(
-    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_asset(team)
-    lost = make_asset(team)
-
-    def freeze_then_lose(assets: AssetQuerySet) -> ZipBody:
-        body = archive_of(assets)
-        default_storage.delete(lost.original_name)
-        return body
-
-    monkeypatch.setattr("studio.library.views.archive_of", freeze_then_lose)
-    reply = fetch(client_of(viewer), DOWNLOAD)
-    assert not reply.whole
-    assert 0 < len(reply.body) < int(reply.headers["content-length"])
-
-
-@pytest.mark.parametrize(
-    ("data", "status", "text"),
-    [
-        ([], 400, "Nothing is selected."),
-        ([("ids", "abc")], 400, "something that is not an image"),
-        ([("ids", "1" * 19)], 400, "something that is not an image"),
-        ([("ids", "²")], 400, "something that is not an image"),
-        ([("ids", "999999999")], 404, ""),
-    ],
-)
-def test_bad_selection_is_refused(
-    team: Team, viewer: User, client_of: ClientOf, data: list[tuple[str, str]], status: int, text: str
-) -> None:
-    reply = fetch(client_of(viewer), DOWNLOAD, method="POST", data=data)
-    assert reply.status == status
-    assert text in reply.body.decode()
-
-
-def test_selection_holds_only_the_teams_own_pictures(
-    team: Team, other_team: Team, viewer: User, client_of: ClientOf
-) -> None:
-    mine, theirs = make_asset(team), make_asset(other_team)
-    assert fetch(client_of(viewer), DOWNLOAD, method="POST", data=ids(mine, theirs)).status == 404
-
-
-def test_selection_may_be_long_but_not_endless(team: Team, viewer: User, client_of: ClientOf) -> None:
-    asset = make_asset(team)
-    client = client_of(viewer)
-    assert fetch(client, DOWNLOAD, method="POST", data=ids(asset) * 10_000).status == 200
-    reply = fetch(client, DOWNLOAD, method="POST", data=ids(asset) * 10_001)
-    assert reply.status == 400
-    assert "at most 10,000 images" in reply.body.decode()
-
-
-def test_empty_library_has_nothing_to_download(team: Team, viewer: User, client_of: ClientOf) -> None:
-    reply = fetch(client_of(viewer), DOWNLOAD)
-    assert reply.status == 404
-    assert "nothing to download yet" in reply.body.decode()
-
-
-def test_download_needs_the_forms_token(team: Team, viewer: User) -> None:
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(viewer)
-    assert client.post(DOWNLOAD, {"ids": "1"}).status_code == 403
-
-
 # For whom
 
 
 PATHS = [
     "library/",
-    "library/download/",
     "assets/{pk}/",
     "assets/{pk}/file/original/",
     "assets/{pk}/file/preview/",
