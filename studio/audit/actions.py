@@ -30,3 +30,4 @@ class Action(models.TextChoices):
     COLLECTION_DELETED = "collection.deleted", "Collection deleted"
     EXPORT_CREATED = "export.created", "Export created"
     EXPORT_REVOKED = "export.revoked", "Export revoked"
+    LIBRARY_IMPORTED = "library.imported", "Library imported"
