@@ -70,8 +70,8 @@ class ArchiveBody:
             begin = offset + len(header)
             if start < begin + size and stop > begin:
                 async with aclosing(produce(max(0, start - begin), min(size, stop - begin))) as made:
-                    async for data in made:
-                        yield data
+                    async for piece in made:
+                        yield piece
         begin = layout.directory + part.central_size
         if data := _cut(layout.end, start - begin, stop - begin):
             yield data

@@ -1,9 +1,10 @@
 """Exports and their archives, as a test makes and reads them."""
 
-import asyncio
 import io
 import zipfile
 from typing import Any
+
+from asgiref.sync import async_to_sync
 
 from studio.accounts.models import User
 from studio.exports.archive import ArchiveBody
@@ -35,7 +36,7 @@ def read(body: ArchiveBody, start: int = 0, stop: int | None = None) -> bytes:
     async def collect() -> bytes:
         return b"".join([part async for part in body.chunks(start, body.length if stop is None else stop)])
 
-    return asyncio.run(collect())
+    return async_to_sync(collect)()
 
 
 def opened(data: bytes) -> zipfile.ZipFile:

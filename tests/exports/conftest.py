@@ -1,11 +1,16 @@
 """A media folder of its own for each test of exports, and no broker."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
-from studio.exports import tasks
+from studio.exports import archive, tasks
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +26,13 @@ def bells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     rung: list[str] = []
     monkeypatch.setattr(tasks, "ring", lambda: rung.append("prepare"))
     return rung
+
+
+@pytest.fixture
+def one_connection(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let archives read pages through the test's own connection, so that nothing has to be committed."""
+
+    async def here(work: Callable[[], T]) -> T:
+        return await sync_to_async(work)()
+
+    monkeypatch.setattr(archive, "in_thread", here)

@@ -31,7 +31,7 @@ class Reader:
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Got:
         """Ask for something and read it to its end."""
-        with self.asked(path, method=method, **headers) as answer:
+        with self.asked(path, method=method, small=False, **headers) as answer:
             try:
                 body, whole = answer.read(), True
             except http.client.IncompleteRead as error:
@@ -40,7 +40,7 @@ class Reader:
 
     @contextmanager
     def asked(
-        self, path: str, *, method: str = "GET", small: bool = False, **headers: str
+        self, path: str, *, method: str = "GET", small: bool = True, **headers: str
     ) -> Iterator[http.client.HTTPResponse]:
         """Ask for something; the answer is read by the caller. `small` keeps little of it on the way."""
         connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=30)

@@ -16,6 +16,7 @@ from studio.exports.models import Export, State
 from studio.exports.services import revoke_export
 from studio.library import files
 from studio.library.models import Asset
+from studio.live.grants import LiveGrant
 from studio.teams.models import Membership, Team
 from tests.conftest import ClientOf
 from tests.exports.archives import make_export, opened
@@ -177,7 +178,7 @@ def test_file_of_another_length_is_as_good_as_gone(team: Team, viewer: User, rea
 
 def test_list_that_is_written_anew_ends_a_running_download(team: Team, viewer: User, reader: Reader) -> None:
     export = make_big(team, viewer)
-    with reader.asked(address(export), small=True) as answer:
+    with reader.asked(address(export)) as answer:
         assert answer.read(1000)
         Export.objects.update(state=State.STALE)
         services.renewed(Export.objects.get())
@@ -215,7 +216,7 @@ def test_download_ends_with_the_right_to_it(
 ) -> None:
     monkeypatch.setattr(watching, "CHECK_SECONDS", 0.05)
     export = make_big(team, viewer)
-    with reader.asked(address(export), small=True) as answer:
+    with reader.asked(address(export)) as answer:
         assert answer.read(1000)
         end(team, viewer, export)
         # The reader takes nothing, and still the sender lets go of it.
@@ -234,9 +235,14 @@ def test_download_of_who_keeps_the_right_goes_on(
     monkeypatch.setattr(watching, "CHECK_SECONDS", 0.02)
     asked: list[bool] = []
     may_go_on = watching._may_go_on
-    monkeypatch.setattr(watching, "_may_go_on", lambda *args: asked.append(may_go_on(*args)) or asked[-1])
+
+    def noted(export_id: int, grant: LiveGrant) -> bool:
+        asked.append(may_go_on(export_id, grant))
+        return asked[-1]
+
+    monkeypatch.setattr(watching, "_may_go_on", noted)
     export = make_big(team, viewer)
-    with reader.asked(address(export), small=True) as answer:
+    with reader.asked(address(export)) as answer:
         first = len(answer.read(1000))
         wait_until(lambda: len(asked) >= 3)
         assert first + drained(answer) == export.parts.get().length
@@ -248,7 +254,7 @@ def test_team_runs_only_so_many_downloads_at_once(
 ) -> None:
     monkeypatch.setattr(watching, "MOST_AT_ONCE", 1)
     export = make_big(team, viewer)
-    with reader.asked(address(export), small=True) as answer:
+    with reader.asked(address(export)) as answer:
         assert answer.read(1000)
         refused = reader.get(address(export), Range="bytes=0-9")
         assert (refused.status, refused.headers["retry-after"]) == (429, "30")

@@ -47,12 +47,10 @@ def written(*lines: tuple[Facts, Handed]) -> bytes:
     data = manifest.json_head(team="Halden & Co", export={"name": "Autumn", "part": 1})
     for number, (facts, handed) in enumerate(lines):
         data += manifest.json_line(facts, handed, is_first=number == 0)
-    tables = {
-        "collections": [{"id": 3, "parent": None, "name": "Autumn"}],
-        "tags": [{"id": 5, "name": "fog", "hue": 2}],
-    }
+    collections = [{"id": 3, "parent": None, "name": "Autumn"}]
+    tags = [{"id": 5, "name": "fog", "hue": 2}]
     files = sum(handed.name is not None for _, handed in lines)
-    return data + manifest.json_tail(**tables, files=files, missing=len(lines) - files)
+    return data + manifest.json_tail(collections=collections, tags=tags, files=files, missing=len(lines) - files)
 
 
 def row_of(facts: Facts, handed: Handed = HANDED) -> dict[str, str]:
