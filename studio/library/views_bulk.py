@@ -22,6 +22,8 @@ from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
 LEAST_COMPARED, MOST_COMPARED = 2, 4
+# What a selection consists of.
+_CARRIED = ("ids", "all", "query", "newest", "bin", "until")
 
 
 @team_required(Role.VIEWER)
@@ -85,16 +87,14 @@ def _compare(request: TeamRequest, selection: Selection) -> HttpResponse:
 
 
 def _ask(request: TeamRequest, wanted: Wanted, selection: Selection) -> HttpResponse:
-    """Ask in a dialog, whose form takes the selection from the page; without htmx on a page that carries it along."""
+    """Ask in a dialog, whose form takes the ids from the page; without htmx on a page that carries them along."""
+    carried = [(name, value) for name in _CARRIED for value in request.POST.getlist(name)]
     context: dict[str, Any] = {
         "question": question_of(request, wanted, selection),
         "source": request.POST.get("source"),
+        "carried": [pair for pair in carried if pair[0] != "ids" or not request.htmx],
     }
-    if request.htmx:
-        return render(request, "library/bulk_ask.html#content", context)
-    carried = ("ids", "all", "query", "newest", "bin", "until")
-    context["carried"] = [(name, value) for name in carried for value in request.POST.getlist(name)]
-    return render(request, "library/bulk_ask.html", context)
+    return render(request, f"library/bulk_ask.html{'#content' if request.htmx else ''}", context)
 
 
 def _answer(request: TeamRequest, act: BulkAct) -> HttpResponse:
