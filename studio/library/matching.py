@@ -79,12 +79,16 @@ def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> 
     if search.rating:
         yield [f"rating:{rating}" for rating in range(search.rating, MOST_RATING + 1)]
     if search.since or search.until:
-        yield list(_days(search.since or _FIRST_DAY, search.until or timezone.now().date() + timedelta(days=1)))
+        yield list(_days(search.since or _FIRST_DAY, search.until or date.max))
 
 
 def _days(first: date, last: date) -> Iterator[str]:
-    """Yield the fewest years, months and days (of the installation's time zone, UTC) that fill a span of time."""
+    """Yield the fewest years, months and days (of the installation's time zone, UTC) that fill a span of time.
+
+    There were no pictures before `_FIRST_DAY`, and there are none after the next year.
+    """
     yield _NOTHING
+    first, last = max(first, _FIRST_DAY), min(last, date(timezone.now().year + 1, 12, 31))
     while first <= last:
         year, month = date(first.year + 1, 1, 1), (first.replace(day=28) + timedelta(days=4)).replace(day=1)
         if (first.month, first.day) == (1, 1) and year - _ONE_DAY <= last:
