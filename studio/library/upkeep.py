@@ -97,7 +97,7 @@ def _make_preview(asset: Asset) -> bool:
     except (BadImage, OSError):
         logger.exception("The preview of asset %s could not be made.", asset.pk)
         return False
-    Asset.objects.filter(pk=asset.pk).update(has_preview=True, has_thumb=True)
+    Asset.objects.unpurged().filter(pk=asset.pk).update(has_preview=True, has_thumb=True)
     return True
 
 

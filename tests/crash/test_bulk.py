@@ -3,6 +3,8 @@
 import hashlib
 import uuid
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
@@ -39,10 +41,19 @@ def fill_library(installation: Installation) -> int:
     return int(team)
 
 
-def progress(installation: Installation) -> tuple[str, int, int]:
-    """Return state, done and undone of the only act."""
+@dataclass(frozen=True)
+class Progress:
+    """How far the only act is."""
+
+    state: str
+    done: int
+    undone: int
+
+
+def progress(installation: Installation) -> Progress:
+    """Read how far it is."""
     [found] = installation.rows("SELECT state, done, undone FROM library_bulkact")
-    return found[0], found[1], found[2]
+    return Progress(*found)
 
 
 def binned(installation: Installation) -> int:
@@ -50,11 +61,11 @@ def binned(installation: Installation) -> int:
     return int(installation.rows("SELECT count(*) FROM library_asset WHERE binned_at IS NOT NULL")[0][0])
 
 
-def kill_between(installation: Installation, column: int) -> None:
+def kill_between(installation: Installation, part: Callable[[Progress], int]) -> None:
     """Kill the scheduler once it has done a part, and see that it did not do all; then start another one."""
-    installation.wait(lambda: progress(installation)[column] > 0, "the first batch")
+    installation.wait(lambda: part(progress(installation)) > 0, "the first batch")
     installation.processes[-1].kill()
-    assert 0 < progress(installation)[column] < MANY, installation.story()
+    assert 0 < part(progress(installation)) < MANY, installation.story()
     installation.start("scheduler")
 
 
@@ -64,12 +75,12 @@ def test_scheduler_killed_in_the_middle_of_an_act_and_of_its_undo(install: Insta
     browser = installation.open()
     installation.start("scheduler")
     browser.post("library/bulk/", {"act": "bin", "all": "1", "query": ""})
-    kill_between(installation, 1)
-    installation.wait(lambda: progress(installation)[0] == "done", "the act to end")
-    assert (progress(installation), binned(installation)) == (("done", MANY, 0), MANY)
+    kill_between(installation, lambda act: act.done)
+    installation.wait(lambda: progress(installation).state == "done", "the act to end")
+    assert (progress(installation), binned(installation)) == (Progress("done", MANY, 0), MANY)
 
     [(act,)] = installation.rows("SELECT id FROM library_bulkact")
     browser.post(f"library/bulk/{act}/undo/", {})
-    kill_between(installation, 2)
-    installation.wait(lambda: progress(installation)[0] == "undone", "the undo to end")
-    assert (progress(installation), binned(installation)) == (("undone", MANY, MANY), 0)
+    kill_between(installation, lambda act: act.undone)
+    installation.wait(lambda: progress(installation).state == "undone", "the undo to end")
+    assert (progress(installation), binned(installation)) == (Progress("undone", MANY, MANY), 0)

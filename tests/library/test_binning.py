@@ -165,7 +165,8 @@ def test_forgotten_drafts_go_to_the_bin(team: Team, other_team: Team, owner: Use
     assert binning_upkeep.bin_old_drafts() == 0
     LibraryRules.objects.create(team=team, draft_days=30)
     assert binning_upkeep.bin_old_drafts() == 1
-    assert list(Asset.objects.binned().values_list("pk", "binned_by")) == [(made["forgotten"].pk, None)]
+    [binned] = Asset.objects.binned()
+    assert (binned.pk, binned.binned_by) == (made["forgotten"].pk, None)
     assert binning_upkeep.bin_old_drafts() == 0
 
 
