@@ -8,7 +8,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
+from studio.accounts.models import User
 from studio.exports import archive, tasks
+from studio.teams.models import Role, Team
+from tests.factories import make_membership, make_team, make_user
 
 T = TypeVar("T")
 
@@ -36,3 +39,12 @@ def one_connection(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         return await sync_to_async(work)()
 
     monkeypatch.setattr(archive, "in_thread", here)
+
+
+@pytest.fixture
+def target(owner: User, member: User) -> Team:
+    """An empty team with the same people; its address is studio-b."""
+    team = make_team("Studio B", owner=make_user("zoe@elsewhere.example", name="Zoe"))
+    make_membership(team, Role.MEMBER, user=owner)
+    make_membership(team, Role.MEMBER, user=member)
+    return team

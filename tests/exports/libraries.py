@@ -1,6 +1,7 @@
 """A library with everything that an export has to carry, and a way to compare two of them."""
 
 import io
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -90,12 +91,13 @@ def as_known(team: Team) -> list[dict[str, Any]]:
 def _known(asset: Asset) -> dict[str, Any]:
     fields = (
         "source sha256 crc32 size width height content_type has_alpha colour has_thumb prompt revised_prompt title "
-        "notes file_name status rating received_sha256 received_crc32 received_size received_type sort_name words "
+        "notes file_name status rating received_sha256 received_crc32 received_size received_type sort_name "
         "connection_name model_slug model_title spec created_at binned_at"
     )
     items = CollectionItem.objects.filter(asset=asset).order_by("collection__key")
     return {
         **{name: getattr(asset, name) for name in fields.split()},
+        "words": sorted(re.findall("'([^']+)'", asset.words)),
         "spec": {key: value for key, value in asset.spec.items() if key != "prompt"},
         "author": asset.author.email,
         "bytes": files.read(asset.original_name),
