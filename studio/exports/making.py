@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from studio.exports.facts import Known
 from studio.exports.models import Export, What
 from studio.library import files, names
+from studio.library.convert import MADE_BY_MODEL, convert
 from studio.library.errors import BadImage
 from studio.library.models import Asset
 from studio.library.pixels import PREVIEW_SIDE
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 TYPES: Final = {"jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
 _DEFAULT_QUALITY: Final = 85
+# What a manifest says of a file that carries IPTC's digital source type.
+MARK: Final = "iptc:trainedAlgorithmicMedia"
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,9 @@ def _made_name(export: Export, asset_id: int, content_type: str) -> str:
 
 
 def _measured(name: str, data: bytes, content_type: str) -> Made:
-    return Made(name, len(data), zlib.crc32(data), hashlib.sha256(data).hexdigest(), content_type, marks_of(data))
+    return Made(name, len(data), zlib.crc32(data), hashlib.sha256(data).hexdigest(), content_type, _marks_of(data))
 
 
-def convert(data: bytes, *, asset: Asset, format: str, side: int | None, quality: int) -> bytes:
-    raise BadImage("not landed yet")
-
-
-def marks_of(data: bytes) -> list[str]:
-    return []
+def _marks_of(data: bytes) -> list[str]:
+    """Return the signs of origin in a file that was made here."""
+    return [MARK] if MADE_BY_MODEL.encode() in data else []

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
 from studio.audit.models import AuditEvent
-from studio.exports import services
+from studio.exports import services, upkeep
 from studio.exports.models import Export, State
 from studio.library.models import Asset
 from studio.teams.models import Team
@@ -267,7 +267,7 @@ def test_progress_page_leads_to_the_archive(
     export, client = make_export(team, viewer), client_of(viewer)
     page = client.get(f"{DOWNLOADS}{export.pk}/").content.decode()
     assert "Checking that every file is there: 0 of 1 image." in page
-    services.upkeep.prepare(seconds=60)
+    upkeep.prepare(seconds=60)
     part = client.get(f"{DOWNLOADS}{export.pk}/", headers={"HX-Request": "true"}).content.decode()
     assert "Download ZIP, " in part
     assert "hx-get" not in part
