@@ -105,9 +105,9 @@ def _made_name(export: Export, asset_id: int, content_type: str) -> str:
 
 
 def _measured(name: str, data: bytes, content_type: str) -> Made:
-    return Made(name, len(data), zlib.crc32(data), hashlib.sha256(data).hexdigest(), content_type, _marks_of(data))
+    return Made(name, len(data), zlib.crc32(data), hashlib.sha256(data).hexdigest(), content_type, marks_of(data))
 
 
-def _marks_of(data: bytes) -> list[str]:
+def marks_of(data: bytes) -> list[str]:
     """Return the signs of origin in a file that was made here."""
     return [MARK] if MADE_BY_MODEL.encode() in data else []

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -242,14 +243,15 @@ def test_row_tells_each_state(team: Team, viewer: User, client_of: ClientOf) -> 
     make_asset(team)
     export, client = make_export(team, viewer), client_of(viewer)
     row = f"{DOWNLOADS}{export.pk}/?part=row"
-    for changes, text in [
+    states: list[tuple[dict[str, Any], str]] = [
         ({}, "Ready"),
         ({"state": State.STALE}, "A file is gone"),
         ({"state": State.PREPARING, "done": 0}, "0 of 1"),
         ({"state": State.FAILED, "failure": "It broke."}, "It broke."),
         ({"state": State.REVOKED, "revoked_at": timezone.now(), "revoked_by": viewer}, "Revoked"),
         ({"state": State.READY, "revoked_at": None, "expires_at": timezone.now()}, "Expired"),
-    ]:
+    ]
+    for changes, text in states:
         Export.objects.filter(pk=export.pk).update(**changes)
         page = client.get(row, headers={"HX-Request": "true"}).content.decode()
         assert rows_of(page) == [export.pk]
