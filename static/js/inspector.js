@@ -1,4 +1,5 @@
-// A picture's own page: the pencil opens the title's field with the text chosen, Esc puts it away.
+// A picture's own page. The pencil opens the title's field with the text chosen, Esc puts it away; what was saved empties
+// its field, which htmx leaves as it is while it exchanges the rest.
 
 const renameOf = (element) => element.closest?.("[data-rename]");
 
@@ -8,20 +9,24 @@ document.addEventListener("toggle", (event) => {
   if (rename?.open && rename === event.target) rename.querySelector("input[name=title]").select();
 }, true);
 
+const putAway = (rename) => {
+  rename.open = false;
+  rename.querySelector("summary").focus();
+};
+
 document.addEventListener("keydown", (event) => {
   const rename = renameOf(event.target);
   if (event.key !== "Escape" || !rename?.open) return;
   event.stopPropagation();
   rename.querySelector("form").reset();
-  rename.open = false;
-  rename.querySelector("summary").focus();
+  putAway(rename);
 }, true);
 
-// Saved: the field goes, and the pencil has the focus again.
-document.addEventListener("htmx:after:swap", () => {
-  const rename = document.querySelector("[data-rename][open]");
-  if (!rename || rename.contains(document.activeElement) === false) return;
-  if (document.querySelector("#inspector-head .callout")) return;
-  rename.open = false;
-  rename.querySelector("summary").focus();
+document.addEventListener("htmx:after:swap", ({ target: form }) => {
+  if (!form.matches?.("#inspector-head .rename form, #inspector-filed .addtag")) return;
+  if (form.closest("#inspector-head, #inspector-filed").querySelector("[role=alert]")) return;
+  const rename = renameOf(form);
+  if (rename) return putAway(rename);
+  form.elements.add.value = "";
+  form.elements.add.focus();
 });

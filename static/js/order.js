@@ -35,13 +35,13 @@ const put = (group, side, anchor) => {
   list.insertBefore(fragment, side === "before" ? anchor : anchor.nextSibling);
 };
 
-// One after the other: each is told what stood there when the person let go.
+// One after the other: each says beside what the person let go, or to which end.
 let line = Promise.resolve();
 
-const tell = (group, side, anchor, order) => {
+const tell = (group, where, order) => {
   const body = new FormData();
   for (const item of group) body.append("item", item.dataset.item);
-  body.append(side, anchor.dataset.item);
+  body.append(...where);
   line = line.then(async () => {
     try {
       const answer = await fetch(list.dataset.order, {
@@ -59,13 +59,13 @@ const tell = (group, side, anchor, order) => {
   });
 };
 
-const move = (group, side, anchor) => {
+const move = (group, side, anchor, where = [side, anchor.dataset.item]) => {
   const order = snapshot();
   put(group, side, anchor);
   const after = snapshot();
   if (order.every((id, index) => id === after[index])) return;
   say(`${group.length > 1 ? `${group.length} images` : nameOf(group[0])}: ${place(group[0])}.`);
-  tell(group, side, anchor, order);
+  tell(group, where, order);
 };
 
 // Keyboard
@@ -103,8 +103,7 @@ const letGo = (keep) => {
   say(`${nameOf(item)} put ${keep ? "down" : "back"}, ${place(item)}.`);
   const after = snapshot();
   if (order.every((id, index) => id === after[index])) return;
-  if (at) tell(group, "after", rest[at - 1], order);
-  else tell(group, "before", rest[0], order);
+  tell(group, at ? ["after", rest[at - 1].dataset.item] : ["before", rest[0].dataset.item], order);
 };
 
 // How many stand side by side, so that up and down go where the eye expects.
@@ -178,6 +177,7 @@ const targetAt = (x, y) => {
 };
 
 const follow = () => {
+  if (!drag) return;
   drag.frame = 0;
   drag.ghost.style.left = `${drag.x}px`;
   drag.ghost.style.top = `${drag.y}px`;
@@ -238,7 +238,7 @@ const onSubmit = (event) => {
   if ((more && (to === "last" || (to === "later" && !anchor))) || location.search) return;
   event.preventDefault();
   if (!anchor || anchor === item) return say(`${nameOf(item)}: ${place(item)}.`);
-  move([item], to === "first" || to === "earlier" ? "before" : "after", anchor);
+  move([item], to === "first" || to === "earlier" ? "before" : "after", anchor, ["to", to]);
   event.submitter.focus();
 };
 

@@ -18,6 +18,8 @@ from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
 MOST_TAGS_AT_ONCE: Final = 20
+# What answers for a field of the inspector; what is wrong is said at its head.
+_PARTS: Final = {"notes": "notes", "rating": "rated"}
 _RATINGS: Final = [str(rating) for rating in range(MOST_RATING + 1)]
 
 
@@ -37,7 +39,7 @@ def inspector_of(request: TeamRequest, asset: Asset) -> dict[str, Any]:
 def edit_asset(request: TeamRequest, pk: int) -> HttpResponse:
     """Change the title, the notes, the status or the rating: whichever is sent, and nothing else."""
     found = _get_asset(request, pk)
-    part = "notes" if "notes" in request.POST else "head"
+    part = next((part for field, part in _PARTS.items() if field in request.POST), "head")
     return _change(request, found, part, lambda: _edit(request, found))
 
 
@@ -108,6 +110,7 @@ def _change(request: TeamRequest, asset: Asset, part: str, change: Callable[[], 
         if not request.htmx:
             raise
         problem, status = error.message, error.http_status
+        part = "head" if part == "rated" else part
     if not request.htmx:
         messages.success(request, said)
         return redirect(_address_of(request, asset))

@@ -68,7 +68,6 @@ def test_the_search_around_a_picture_is_kept(client: Client, asset: Asset) -> No
     [
         ({"title": "<b>Hero</b>"}, "inspector-head", "&lt;b&gt;Hero&lt;/b&gt;"),
         ({"status": "delivered"}, "inspector-head", "Status: Delivered"),
-        ({"rating": "3"}, "inspector-head", 'value="3" checked'),
         ({"notes": "Ask <Maya>"}, "inspector-notes", "Ask &lt;Maya&gt;</textarea>"),
     ],
 )
@@ -79,6 +78,13 @@ def test_htmx_gets_the_part_that_changed(
     assert re.findall(r'id="(inspector-\w+)"', page) == [part]
     assert shown in page
     assert "<html" not in page
+
+
+def test_rating_answers_with_a_word(client: Client, asset: Asset) -> None:
+    page = client.post(at(asset, "edit"), {"rating": "3"}, headers=HTMX).content.decode()
+    assert page.strip() == '<span hx-swap-oob="innerHTML:#head-said">Rated 3 of 5.</span>'
+    assert state_of(asset)[3] == 3
+    assert 'value="3" checked' in page_of(client, asset)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +172,7 @@ def test_tags_are_added_by_name_and_taken_away(client: Client, asset: Asset) -> 
     assert [tag.name for tag in filing_of(asset, asset.author).tags] == ["été", "Hero", "terracotta"]
     page = page_of(client, asset)
     assert f'/t/halden-co/library/?tag={Tag.objects.get(name="Hero").pk}"' in page
-    assert 'class="chip tag two h2"' in page
+    assert 'class="chip tag removable h2"' in page
     part = client.post(at(asset, "tags"), {"remove": Tag.objects.get(name="Hero").pk}, headers=HTMX).content.decode()
     assert re.findall(r'id="(inspector-\w+)"', part) == ["inspector-filed"]
     assert [tag.name for tag in filing_of(asset, asset.author).tags] == ["été", "terracotta"]
