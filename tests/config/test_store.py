@@ -1,11 +1,17 @@
 """Where pictures are kept, as the environment says it; a bad or half given store stops the start and is named."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 from config import store
 from config.reading import Reader
+from tests.runtime.processes import clean_environment
 
 ON_DISK = {"BACKEND": "studio.library.storage.AtomicFileSystemStorage"}
 KEYS = {"S3_ACCESS_KEY_ID": "AKIA", "S3_SECRET_ACCESS_KEY": "secret"}
@@ -14,12 +20,33 @@ AMAZON = {"S3_BUCKET": "atelier", "S3_REGION": "eu-north-1"}
 
 def reader(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Reader:
     env = environ.FileAwareEnv()
-    monkeypatch.setattr(env, "ENVIRON", environment)
+    monkeypatch.setattr(env, "ENVIRON", FileAwareMapping(env=environment))
     return Reader(env)
 
 
 def test_without_a_bucket_pictures_are_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.read_storage(reader(monkeypatch)) == ON_DISK
+
+
+@pytest.mark.parametrize(("given", "loaded"), [({}, "False"), ({"S3_BUCKET": "atelier", "S3_REGION": "x"}, "True")])
+def test_client_is_loaded_only_where_there_is_a_bucket(given: dict[str, str], loaded: str, tmp_path: Path) -> None:
+    code = """
+import sys, django
+django.setup()
+from django.core.files.storage import default_storage
+from studio.library import files, serving
+default_storage.presigns
+print(any(name in sys.modules for name in ("boto3", "botocore", "storages")))
+"""
+    told = clean_environment(tmp_path, DJANGO_SETTINGS_MODULE="config.settings", **given)
+    done = subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loaded
+
+
+def test_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from a file\n")
+    given = {**AMAZON, "S3_ACCESS_KEY_ID": "AKIA", "S3_SECRET_ACCESS_KEY_FILE": str(tmp_path / "key")}
+    assert store.read_storage(reader(monkeypatch, **given))["OPTIONS"]["secret_key"] == "from a file"
 
 
 def test_bucket_of_amazon_needs_a_region_and_takes_the_machines_role(monkeypatch: pytest.MonkeyPatch) -> None:
