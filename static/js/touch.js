@@ -123,6 +123,6 @@ if (menu) {
     if (press || isHeld || event.timeStamp - openedAt < AFTER) event.preventDefault();
   });
   document.addEventListener("click", (event) => {
-    if (event.timeStamp - openedAt < AFTER && !menu.contains(event.target)) event.preventDefault();
+    if (event.isTrusted && event.timeStamp - openedAt < AFTER && !menu.contains(event.target)) event.preventDefault();
   }, true);
 }

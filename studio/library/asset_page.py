@@ -9,7 +9,7 @@ from studio.accounts.models import User
 from studio.library.comparing import LEAST_COMPARED, MOST_COMPARED
 from studio.library.looks import Look
 from studio.library.models import Asset
-from studio.library.queries import Neighbours, neighbours
+from studio.library.queries import Neighbours, duplicates_of, neighbours
 from studio.library.rules import rules_of
 from studio.library.search import LibrarySearch
 from studio.teams.models import Team
@@ -44,7 +44,7 @@ def asset_page(team: Team, user: User, search: LibrarySearch, asset: Asset) -> A
         look=Look(asset, team.slug, search.to_query()),
         neighbours=neighbours(team, user, search, asset),
         siblings=_siblings(team, asset),
-        twins=_twins(team, asset),
+        twins=list(duplicates_of(asset).for_tiles()[:_MOST_TWINS]),
         goes_at=None if asset.binned_at is None else asset.binned_at + timedelta(days=rules_of(team).bin_days),
     )
 
@@ -56,9 +56,3 @@ def _siblings(team: Team, asset: Asset) -> list[Asset]:
     made = Asset.objects.for_team(team).listed().filter(generation_id=asset.generation_id).for_tiles().order_by("slot")
     found = list(made)
     return found if any(other.pk != asset.pk for other in found) else []
-
-
-def _twins(team: Team, asset: Asset) -> list[Asset]:
-    """Return other pictures of the same bytes, the newest first."""
-    same = Asset.objects.for_team(team).listed().filter(sha256=asset.sha256).exclude(pk=asset.pk)
-    return list(same.for_tiles().order_by("-pk")[:_MOST_TWINS])

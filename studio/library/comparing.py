@@ -10,10 +10,12 @@ from django.template.defaultfilters import capfirst
 from studio.core.errors import BadInput
 from studio.core.templatetags.studio import MULTIPLY, credit_amount, filesize, moment
 from studio.library.looks import Look
-from studio.library.models import MOST_RATING, Asset
+from studio.library.models import MOST_RATING, Asset, Status
 
 LEAST_COMPARED: Final = 2
 MOST_COMPARED: Final = 4
+# Approving is a decision of its own, so picking only moves between these.
+PICKABLE: Final = frozenset({Status.DRAFT.value, Status.SHORTLISTED.value})
 _LETTERS: Final = "ABCD"
 _LONGEST_ID: Final = 18
 
@@ -35,6 +37,7 @@ class Compared:
     look: Look
     facts: Sequence[Fact]
     others: str
+    may_pick: bool
 
     @property
     def asset(self) -> Asset:
@@ -55,7 +58,7 @@ def read_ids(data: QueryDict) -> list[int]:
     return ids
 
 
-def compare(assets: Sequence[Asset], *, slug: str) -> list[Compared]:
+def compare(assets: Sequence[Asset], *, slug: str, may_organise: bool) -> list[Compared]:
     """Set pictures side by side in the order given."""
     table = [(label, [read(asset) for asset in assets]) for label, read in _FACTS]
     shown = [(label, values) for label, values in table if any(values)]
@@ -65,9 +68,19 @@ def compare(assets: Sequence[Asset], *, slug: str) -> list[Compared]:
             look=Look(asset, slug),
             facts=[Fact(label, values[place] or "None", len(set(values)) > 1) for label, values in shown],
             others=",".join(str(other.pk) for other in assets if other != asset),
+            may_pick=may_organise and asset.binned_at is None,
         )
         for place, asset in enumerate(assets)
     ]
+
+
+def read_pick(data: QueryDict, compared: Sequence[Compared]) -> tuple[Asset, Status]:
+    """Read which picture of a comparison is picked, or no longer; raises BadInput."""
+    chosen = [one.asset for one in compared if str(one.asset.pk) == data.get("asset")]
+    status = str(data.get("status", ""))
+    if not chosen or status not in PICKABLE:
+        raise BadInput("Pick one of the images that are compared.")
+    return chosen[0], Status(status)
 
 
 def _model(asset: Asset) -> str:

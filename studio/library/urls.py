@@ -25,6 +25,7 @@ urlpatterns = [
     path("t/<slug:team_slug>/assets/<int:pk>/file/<str:variant>/", views_files.file, name="file"),
     path("t/<slug:team_slug>/assets/<int:pk>/around/", views_look.slides, name="slides"),
     path("t/<slug:team_slug>/compare/", views_look.compare, name="compare"),
+    path("t/<slug:team_slug>/compare/pick/", views_look.pick, name="pick"),
     # Acts on many, and the bin
     path("t/<slug:team_slug>/library/bulk/", views_bulk.bulk, name="bulk"),
     path("t/<slug:team_slug>/library/bulk/running/", views_bulk.running, name="bulk_running"),

@@ -1,13 +1,15 @@
 """Pages for looking: the pictures around one, for the viewer, and several side by side."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
 from studio.core.errors import BadInput
-from studio.library import comparing
+from studio.library import comparing, editing
 from studio.library.looks import Look
 from studio.library.models import Asset
 from studio.library.queries import around
@@ -38,12 +40,32 @@ def slides(request: TeamRequest, pk: int) -> HttpResponse:
 @require_safe
 def compare(request: TeamRequest) -> HttpResponse:
     """Show two to four pictures side by side."""
-    ids = comparing.read_ids(request.GET)
+    return render(request, "library/compare.html", _comparison(request, comparing.read_ids(request.GET)))
+
+
+@team_required(Role.MEMBER)
+@require_POST
+def pick(request: TeamRequest) -> HttpResponse:
+    """Shortlist one of the pictures of a comparison, or make it a draft again; what is further on stays as it is."""
+    ids = comparing.read_ids(request.POST)
+    found = _comparison(request, ids)
+    asset, status = comparing.read_pick(request.POST, found["compared"])
+    if asset.status in comparing.PICKABLE:
+        editing.require_listed(asset)
+        editing.set_status(team_id=request.team.pk, asset_ids=[asset.pk], status=status)
+    if request.htmx:
+        return render(request, "library/compare.html#picked", {**_comparison(request, ids), "is_answer": True})
+    return redirect(f"{reverse('library:compare', args=[request.team.slug])}?ids={found['ids']}")
+
+
+def _comparison(request: TeamRequest, ids: Sequence[int]) -> dict[str, Any]:
     found = Asset.objects.for_team(request.team).unpurged().select_related("author").in_bulk(ids)
     if len(found) < len(ids):
         raise Http404("Some of these images are not in this library.")
-    context = {
-        "compared": comparing.compare([found[pk] for pk in ids], slug=request.team.slug),
-        "tallest": min(found.values(), key=lambda asset: asset.width / asset.height),
+    assets = [found[pk] for pk in ids]
+    may_organise = request.membership.may(Role.MEMBER)
+    return {
+        "compared": comparing.compare(assets, slug=request.team.slug, may_organise=may_organise),
+        "tallest": min(assets, key=lambda asset: asset.width / asset.height),
+        "ids": ",".join(map(str, ids)),
     }
-    return render(request, "library/compare.html", context)

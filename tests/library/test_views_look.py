@@ -316,6 +316,54 @@ def test_comparison_holds_only_the_teams_own_living_pictures(
         assert client.get(f"{HOME}/compare/?ids={mine.pk},{other}").status_code == 404
 
 
+def pick(client: Client, ids: str, asset: object, status: str, *, htmx: bool = False) -> Any:
+    """Press Pick."""
+    data = {"ids": ids, "asset": asset, "status": status}
+    return client.post(f"{HOME}/compare/pick/", data, headers={"HX-Request": "true"} if htmx else {})
+
+
+def test_picked_picture_is_shortlisted_and_let_go(team: Team, member: User, client_of: ClientOf) -> None:
+    one, two = make_asset(team), make_asset(team)
+    ids = f"{one.pk},{two.pk}"
+    client = client_of(member)
+    answer = pick(client, ids, two.pk, "shortlisted")
+    assert (answer.status_code, answer["Location"]) == (302, f"{HOME}/compare/?ids={ids}")
+    assert set(Asset.objects.values_list("pk", "status")) == {(one.pk, "draft"), (two.pk, "shortlisted")}
+    part = pick(client, ids, two.pk, "draft", htmx=True).content.decode()
+    assert re.findall(r'id="((?:pick|facts)-\d+)" hx-swap-oob="true"', part) == [
+        f"{name}-{pk}" for pk in (one.pk, two.pk) for name in ("pick", "facts")
+    ]
+    assert Asset.objects.get(pk=two.pk).status == "draft"
+
+
+def test_pick_leaves_an_approved_picture_as_it_is(team: Team, member: User, client_of: ClientOf) -> None:
+    one, two = make_asset(team), make_asset(team)
+    Asset.objects.filter(pk=one.pk).update(status=Status.APPROVED)
+    client = client_of(member)
+    assert "Pick A" not in page_of(client, f"compare/?ids={one.pk},{two.pk}")
+    assert pick(client, f"{one.pk},{two.pk}", one.pk, "draft").status_code == 302
+    assert Asset.objects.get(pk=one.pk).status == "approved"
+
+
+def test_pick_of_something_else_is_refused(team: Team, member: User, viewer: User, client_of: ClientOf) -> None:
+    one, two, three = (make_asset(team) for _ in range(3))
+    ids, client = f"{one.pk},{two.pk}", client_of(member)
+    for asset, status in ((three.pk, "shortlisted"), ("x", "shortlisted"), (one.pk, "approved"), (one.pk, "")):
+        assert pick(client, ids, asset, status).status_code == 400
+    assert pick(client, "1", one.pk, "draft").status_code == 400
+    assert client.get(f"{HOME}/compare/pick/").status_code == 405
+    assert pick(client_of(viewer), ids, one.pk, "shortlisted").status_code == 403
+    assert "Pick A" not in page_of(client_of(viewer), f"compare/?ids={ids}")
+    assert set(Asset.objects.values_list("status", flat=True)) == {"draft"}
+
+
+def test_picture_in_the_bin_is_not_picked(team: Team, member: User, client_of: ClientOf) -> None:
+    one, two = make_asset(team), make_asset(team)
+    Asset.objects.filter(pk=one.pk).update(binned_at=timezone.now())
+    assert pick(client_of(member), f"{one.pk},{two.pk}", one.pk, "shortlisted").status_code == 409
+    assert Asset.objects.get(pk=one.pk).status == "draft"
+
+
 # For whom
 
 PATHS = ["compare/?ids={one},{two}", "assets/{one}/around/?way=after"]

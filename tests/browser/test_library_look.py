@@ -1,0 +1,387 @@
+"""Looking at pictures: the viewer, the slideshow and the comparison, by keys, pointer and finger."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.site import Site
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.browser
+
+# One that is larger than its preview, so that there is something sharper to load.
+_LARGE = """
+from io import BytesIO
+from PIL import Image
+from studio.teams.models import Team
+from tests.factories import make_asset
+image = Image.linear_gradient("L").resize((2400, 1600)).convert("RGB")
+buffer = BytesIO()
+image.save(buffer, "PNG", compress_level=1)
+make_asset(Team.objects.get(slug="{team}"), data=buffer.getvalue(), prompt="A wide gradient")
+"""
+_MATRIX = "(frame) => { const m = new DOMMatrix(getComputedStyle(frame).transform); return [m.a, m.e, m.f]; }"
+
+# Past the last control the browser's own come, when nothing of the page has the focus.
+_INSIDE = "() => document.activeElement === document.body || !!document.activeElement.closest('#viewer')"
+
+
+class Viewer:
+    """The viewer of a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.dialog = page.locator("#viewer")
+        self.position = self.dialog.locator("[data-position]")
+        # The one in the middle: its neighbours are hidden from screen readers.
+        self.frame = self.dialog.locator("figure:not([aria-hidden]) .frame")
+        self.percent = self.dialog.locator("[data-percent]")
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        self.page.keyboard.press(key)
+
+    @property
+    def matrix(self) -> list[float]:
+        """Scale, and the way from the middle in both directions, as they are on the screen."""
+        found: list[float] = self.frame.evaluate(_MATRIX)
+        return found
+
+    def wait_for_scale(self, condition: str) -> None:
+        """Wait until the scale on the screen, `a`, is like this."""
+        self.page.wait_for_function(
+            f"""() => {{
+              const frame = document.querySelector("#viewer figure:not([aria-hidden]) .frame");
+              const a = new DOMMatrix(getComputedStyle(frame).transform).a;
+              return {condition} && frame.getAnimations().length === 0;
+            }}"""
+        )
+
+
+@pytest.fixture(scope="module")
+def gallery(site: Site) -> str:
+    """A team with a picture that is larger than its preview."""
+    team = site.new_team("Lookers", credits=100)
+    site.manage("shell", "-c", _LARGE.format(team=team))
+    return team
+
+
+@pytest.fixture
+def looker(site: Site, gallery: str, visit: Visit) -> Visitor:
+    """The owner of the gallery, who has made four pictures since."""
+    visitor = visit(site, team=gallery).sign_in()
+    if visitor.page.locator("article[data-generation]").count() == 0:
+        visitor.make("Four lighthouses at dusk", n=4)
+    return visitor
+
+
+@pytest.fixture
+def phone(site: Site, gallery: str, chromium: Browser) -> Iterator[Visitor]:
+    """A phone in the same team."""
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2, locale="en-GB"
+    )
+    yield Visitor(site, context, team=gallery).sign_in()
+    context.close()
+
+
+def tile(page: Page, number: int) -> Locator:
+    """Return the link of a tile of the library."""
+    return page.locator(".shelf .tile > a").nth(number)
+
+
+def test_viewer_leafs_zooms_and_gives_the_focus_back(looker: Visitor) -> None:
+    looker.go("library/")
+    page = looker.page
+    viewer = Viewer(page)
+    tile(page, 1).focus()
+    viewer.press("Space")
+    expect(viewer.dialog).to_be_visible()
+    expect(viewer.position).to_have_text("2 of 5")
+
+    # Arrows go through the whole order and stop at its end, which is said.
+    viewer.press("ArrowLeft")
+    expect(viewer.position).to_have_text("1 of 5")
+    expect(viewer.dialog.locator("[data-step='-1']")).to_be_disabled()
+    for number in range(2, 6):
+        viewer.press("ArrowRight")
+        expect(viewer.position).to_have_text(f"{number} of 5")
+    viewer.press("ArrowRight")
+    expect(viewer.dialog.locator("[data-say]")).to_have_text("This is the last image")
+
+    # The last one is larger than its preview: zoomed, the original takes its place.
+    expect(viewer.frame.locator("img")).to_have_attribute("src", re.compile("/file/preview/$"))
+    viewer.press("1")
+    viewer.wait_for_scale("a > 1")
+    expect(viewer.percent).to_have_text("100%")
+    expect(viewer.frame.locator("img")).to_have_attribute("src", re.compile("/file/original/$"))
+    assert viewer.frame.locator("img").count() == 1
+    viewer.press("ArrowRight")
+    viewer.wait_for_scale("new DOMMatrix(getComputedStyle(frame).transform).e < -40")
+    viewer.press("0")
+    viewer.wait_for_scale("a === 1")
+    assert viewer.matrix == [1, 0, 0]
+
+    # The wheel zooms where the pointer is, dragging moves, a double click fits again.
+    page.mouse.move(300, 300)
+    page.mouse.wheel(0, -300)
+    viewer.wait_for_scale("a > 1.5")
+    before = viewer.matrix
+    assert before[1] > 0
+    assert before[2] > 0
+    page.mouse.down()
+    page.mouse.move(260, 280, steps=4)
+    page.mouse.up()
+    moved = f"{before[1]} - new DOMMatrix(getComputedStyle(frame).transform).e"
+    viewer.wait_for_scale(f"{moved} > 30")
+    page.mouse.dblclick(600, 400)
+    viewer.wait_for_scale("a === 1")
+
+    # Tab stays inside, Escape leads back to the tile of the picture that was looked at last.
+    for _ in range(14):
+        viewer.press("Tab")
+        assert page.evaluate(_INSIDE)
+    viewer.press("Escape")
+    expect(viewer.dialog).to_be_hidden()
+    expect(tile(page, 4)).to_be_focused()
+    looker.hear_nothing()
+
+
+def test_picture_page_opens_the_viewer_and_ends_where_one_looked_last(looker: Visitor) -> None:
+    looker.go("library/")
+    page = looker.page
+    tile(page, 0).press("Enter")
+    page.wait_for_url(re.compile(r"/assets/\d+/"))
+    looker.inspect("asset")
+    first = page.url
+    page.keyboard.press("v")
+    viewer = Viewer(page)
+    expect(viewer.position).to_have_text("1 of 5")
+    looker.inspect("viewer")
+    viewer.press("Escape")
+    assert page.url == first
+    page.keyboard.press("v")
+    viewer.press("ArrowRight")
+    expect(viewer.position).to_have_text("2 of 5")
+    viewer.press("Escape")
+    page.wait_for_url(lambda url: url != first)
+
+    # The page itself goes on by arrows, marks by F, and says all of it under "?".
+    second = page.url
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(first)
+    heart = page.locator("#inspector-head").get_by_role("button", name="Favourite")
+    for pressed in ("true", "false"):
+        page.keyboard.press("f")
+        expect(heart).to_have_attribute("aria-pressed", pressed)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    looker.inspect("shortcuts")
+    page.keyboard.press("Escape")
+
+    # Switched off, letters do nothing any more; arrows still do.
+    page.goto(f"{looker.site.url}/account/")
+    page.get_by_role("switch", name="Single-letter shortcuts").uncheck()
+    page.goto(first)
+    page.keyboard.press("v")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(second)
+    expect(viewer.dialog).to_be_hidden()
+    looker.hear_nothing()
+
+
+def test_slideshow_goes_on_by_itself_and_waits_where_it_should(looker: Visitor) -> None:
+    page = looker.page
+    page.clock.install()
+    looker.go("library/")
+    viewer = Viewer(page)
+    tile(page, 0).focus()
+    viewer.press("Space")
+    expect(viewer.position).to_have_text("1 of 5")
+    page.clock.pause_at(page.evaluate("() => Date.now() + 1000"))
+    viewer.press("p")
+    expect(viewer.dialog.get_by_role("button", name="Pause slideshow")).to_be_visible()
+    expect(viewer.dialog.locator("[data-say]")).to_have_text("Slideshow playing, 5 seconds each")
+    page.clock.run_for(4900)
+    expect(viewer.position).to_have_text("1 of 5")
+    page.clock.run_for(200)
+    expect(viewer.position).to_have_text("2 of 5")
+
+    # It waits while the pointer is on the controls, and while the picture is zoomed.
+    viewer.dialog.get_by_role("group", name="Slideshow").hover()
+    page.clock.run_for(20_000)
+    expect(viewer.position).to_have_text("2 of 5")
+    page.mouse.move(700, 400)
+    page.clock.run_for(5100)
+    expect(viewer.position).to_have_text("3 of 5")
+    viewer.press("+")
+    page.clock.run_for(10_000)
+    expect(viewer.position).to_have_text("3 of 5")
+    viewer.press("0")
+    page.clock.run_for(5100)
+    expect(viewer.position).to_have_text("4 of 5")
+
+    # Another pace holds at once; the last is followed by the first; P pauses.
+    viewer.dialog.get_by_label("Seconds for each image").select_option("3")
+    page.mouse.move(700, 420)
+    viewer.dialog.locator("[data-box]").focus()
+    page.clock.run_for(3100)
+    expect(viewer.position).to_have_text("5 of 5")
+    page.clock.run_for(3100)
+    expect(viewer.position).to_have_text("1 of 5")
+    viewer.press("p")
+    expect(viewer.dialog.locator("[data-say]")).to_have_text("Slideshow paused")
+    page.clock.run_for(20_000)
+    expect(viewer.position).to_have_text("1 of 5")
+    looker.hear_nothing()
+
+
+def test_comparison_zooms_together_and_lays_two_over_each_other(looker: Visitor) -> None:
+    looker.go("library/")
+    page = looker.page
+    ids = [tile(page, number).locator("..").get_attribute("data-asset") for number in (0, 1, 4)]
+    looker.go(f"compare/?ids={','.join(map(str, ids))}")
+    frames = page.locator("[data-pane] .frame")
+    expect(frames).to_have_count(3)
+    looker.inspect("compare")
+
+    def matrices() -> list[list[float]]:
+        found: list[list[float]] = page.evaluate(
+            f"() => [...document.querySelectorAll('[data-pane] .frame')].map((frame) => ({_MATRIX})(frame))"
+        )
+        return found
+
+    def wait_for_scales(condition: str) -> None:
+        page.wait_for_function(
+            f"""() => {{
+              const frames = [...document.querySelectorAll('[data-pane] .frame')];
+              const [a, b, c] = frames.map((frame) => new DOMMatrix(getComputedStyle(frame).transform).a);
+              return {condition} && frames.every((frame) => frame.getAnimations().length === 0);
+            }}"""
+        )
+
+    # One is zoomed off its middle: the others show the same part, as far from the middle by their own measures.
+    box = page.locator("[data-pane]").first.bounding_box()
+    assert box is not None
+    corner = (box["x"] + box["width"] / 2 - 60, box["y"] + box["height"] / 2 - 90)
+    page.mouse.move(*corner)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    wait_for_scales("a > 2 && a === b && b === c")
+    sizes = [frames.nth(number).evaluate("(frame) => [frame.offsetWidth, frame.offsetHeight]") for number in range(3)]
+    shares = [[x / width, y / height] for (_, x, y), (width, height) in zip(matrices(), sizes, strict=True)]
+    assert shares[0][0] > 0.05
+    assert shares[1] == pytest.approx(shares[0], abs=0.01)
+    # Not together: only the one under the pointer.
+    page.get_by_role("switch", name="Zoom together").uncheck()
+    page.mouse.move(*corner)
+    page.mouse.wheel(0, -100)
+    wait_for_scales("a > b * 1.1 && b === c")
+    page.keyboard.press("0")
+    wait_for_scales("a === 1 && b === 1 && c === 1")
+
+    # Under the slider the arrows move the edge; the pair can be chosen.
+    page.get_by_label("Slider", exact=True).check()
+    slider = page.get_by_label("Where the left image ends, in percent")
+    expect(slider).to_be_visible()
+    looker.inspect("compare-slider")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_value("49")
+    expect(page.locator("[data-layer='1']")).to_have_css("clip-path", "inset(0px 0px 0px 49%)")
+    page.get_by_label("Right image").select_option("2")
+    expect(page.locator("[data-layer='1'] img")).to_have_attribute("src", re.compile(f"/assets/{ids[2]}/"))
+    page.get_by_label("Difference").check()
+    expect(page.locator("[data-layer='1']")).to_have_css("mix-blend-mode", "difference")
+    page.get_by_label("Side by side").check()
+    page.get_by_role("link", name="Remove B from the comparison").click()
+    expect(page.get_by_role("heading", name="Compare 2")).to_be_visible()
+    expect(page.locator("[data-pane]")).to_have_count(2)
+    looker.hear_nothing()
+
+
+class Finger:
+    """One finger on a phone's screen."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.session: CDPSession = page.context.new_cdp_session(page)
+
+    def _send(self, kind: str, *points: tuple[float, float]) -> None:
+        places = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    def hold(self, target: Locator) -> None:
+        """Press in the middle until the page answers, then let go."""
+        box = target.bounding_box()
+        assert box is not None
+        self._send("touchStart", (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2))
+        expect(self.page.locator("#tile-menu")).to_be_visible()
+        self._send("touchEnd")
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Go in a line from one place to another."""
+        self._send("touchStart", start)
+        for step in range(1, 6):
+            self._send(
+                "touchMove",
+                (start[0] + (end[0] - start[0]) * step / 5, start[1] + (end[1] - start[1]) * step / 5),
+            )
+        self._send("touchEnd")
+
+    def pinch(self, middle: tuple[float, float], start: float, end: float) -> None:
+        """Move two fingers apart, or together."""
+        x, y = middle
+        self._send("touchStart", (x - start, y), (x + start, y))
+        for step in range(1, 6):
+            reach = start + (end - start) * step / 5
+            self._send("touchMove", (x - reach, y), (x + reach, y))
+        self._send("touchEnd")
+
+
+def test_phone_holds_swipes_and_pinches(looker: Visitor, phone: Visitor) -> None:
+    phone.go("library/")
+    page = phone.page
+    finger, viewer = Finger(page), Viewer(page)
+    menu = page.locator("#tile-menu")
+
+    # A finger that scrolls opens nothing.
+    finger.drag((200, 700), (200, 300))
+    page.wait_for_timeout(800)
+    expect(menu).to_be_hidden()
+    page.evaluate("() => scrollTo(0, 0)")
+
+    # A long press opens the sheet of that picture, and letting go leaves it open.
+    finger.hold(tile(page, 1))
+    expect(menu.get_by_role("button", name="View large")).to_be_visible()
+    assert page.url.endswith("/library/")
+    menu.get_by_role("button", name="Select").tap()
+    expect(page.locator(".shelf .pick:checked")).to_have_count(1)
+    expect(menu).to_be_hidden()
+    page.keyboard.press("Escape")
+    finger.hold(tile(page, 0))
+    menu.get_by_role("button", name="View large").tap()
+    expect(viewer.position).to_have_text("1 of 5")
+
+    # Swiping leafs through, pinching zooms, a double tap fits again.
+    finger.drag((320, 400), (60, 410))
+    expect(viewer.position).to_have_text("2 of 5")
+    finger.drag((60, 400), (320, 410))
+    expect(viewer.position).to_have_text("1 of 5")
+    finger.drag((60, 400), (320, 410))
+    expect(viewer.position).to_have_text("1 of 5")
+    finger.pinch((195, 420), 40, 120)
+    viewer.wait_for_scale("a > 2")
+    finger.drag((320, 400), (60, 410))
+    expect(viewer.position).to_have_text("1 of 5")
+    assert viewer.matrix[1] < 0
+    for _ in range(2):
+        page.touchscreen.tap(195, 420)
+    viewer.wait_for_scale("a === 1")
+    viewer.dialog.get_by_role("button", name="Close viewer").tap()
+    expect(viewer.dialog).to_be_hidden()
+    phone.hear_nothing()
