@@ -189,6 +189,7 @@ const onPage = (event) => {
   if (!(leaf instanceof Element) || !shelf?.contains(leaf)) return;
   learn(leaf);
   paint(leaf);
+  if (event.type === "grid:page" && !shelf.querySelector(".tile")) ask("#results", { selectOOB: "#side" });
 };
 
 const onSwap = (event) => {
@@ -210,10 +211,25 @@ const onFormData = (event) => {
   else for (const id of chosen.keys()) data.append("ids", id);
 };
 
+// Somebody has changed pictures: what is in reach is asked for anew, and how many there are; where the last ones left, or
+// the first ones come, the whole of the results.
+const ask = (part, more) => {
+  const address = location.pathname + location.search;
+  htmx.ajax("GET", address, { source: bar, target: part, select: part, swap: "outerHTML", push: "false", ...more });
+};
+
 let timer = 0;
 const onChanged = () => {
   clearTimeout(timer);
-  timer = setTimeout(() => document.dispatchEvent(new Event("grid:refresh")), PAUSE);
+  timer = setTimeout(() => {
+    const results = document.getElementById("results");
+    if (!results || results.ariaBusy === "true") return; // a search under way brings what is new
+    if (!shelf?.querySelector(".tile")) ask("#results", { selectOOB: "#side" });
+    else {
+      document.dispatchEvent(new Event("grid:refresh"));
+      ask("#results > .found", { selectOOB: "#side" });
+    }
+  }, PAUSE);
 };
 
 if (bar) {

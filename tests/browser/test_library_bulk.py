@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.site import Site
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE, Visitor
 
 
 def tiles(page: Page) -> Locator:
@@ -25,6 +25,28 @@ def said(page: Page, text: str) -> Locator:
     toast = page.locator(".toast").filter(has_text=text)
     expect(toast).to_have_count(1)
     return toast
+
+
+# More than a page waits for: copies of one picture, whose files are links to the same bytes.
+MANY = 1200
+_MULTIPLY = """
+import os, uuid
+from pathlib import Path
+from django.core.files.storage import default_storage
+from studio.library.models import Asset
+found = Asset.objects.filter(team__slug={team!r}).latest("pk")
+sources = [found.original_name, found.thumb_name]
+copies = []
+for _ in range({times}):
+    found.pk, found.file_key, found.generation_id = None, uuid.uuid4(), None
+    found.has_preview, found.preview_tries = False, 3
+    copies.append(Asset(**{{each.attname: getattr(found, each.attname) for each in Asset._meta.local_fields}}))
+    for source, target in zip(sources, [found.original_name, found.thumb_name]):
+        path = Path(default_storage.path(target))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(default_storage.path(source), path)
+Asset.objects.bulk_create(copies)
+"""
 
 
 def fill_library(visitor: Visitor) -> None:
@@ -146,3 +168,26 @@ def test_filing_and_binning_without_script(site: Site, visit: Visit) -> None:
     expect(page.get_by_text("1 image restored.")).to_be_visible()
     page.wait_for_url(re.compile(r"/library/bulk/\d+/$"))
     plain.hear_nothing()
+
+
+def test_large_act_shows_how_far_it_is_and_is_taken_back(site: Site, visit: Visit) -> None:
+    team = site.new_team("Bulk by thousands", credits=100)
+    maya = visit(site, team=team).sign_in()
+    maya.make("A kite above the dunes")
+    site.manage("shell", "--no-imports", "-c", _MULTIPLY.format(team=team, times=MANY - 1))
+    maya.go("library/")
+    page = maya.page
+    tiles(page).nth(0).locator("> a").focus()
+    page.keyboard.press("x")
+    page.get_by_role("button", name="More for the selection").click()
+    page.get_by_role("button", name="Select all 1,000+ matching").click()
+    expect(bar(page)).to_contain_text("All 1,000+ matching")
+    bar(page).get_by_role("button", name="Move to bin").click()
+    strip = page.get_by_role("region", name="Changes to images")
+    expect(strip.get_by_role("button", name="Stop").or_(strip.get_by_role("button", name="Undo"))).to_be_visible()
+    expect(strip).to_contain_text("1,200 images moved to the bin.", timeout=PATIENCE)
+    expect(page.locator(".empty")).to_be_visible()
+    strip.get_by_role("button", name="Undo").click()
+    expect(strip).to_contain_text("Undone for 1,200 images.", timeout=PATIENCE)
+    expect(tiles(page).first).to_be_visible()
+    maya.hear_nothing()
