@@ -27,7 +27,6 @@ export const linkOf = (tile) => tile?.querySelector(":scope > a");
 export class Grid {
   constructor(shelf, place) {
     this.shelf = shelf;
-    this.more = shelf.querySelector("[data-more]");
     this.failure = document.querySelector("[data-failure]");
     this.above = this.spacer();
     this.below = this.spacer();
@@ -37,12 +36,12 @@ export class Grid {
     this.measure();
     this.url = addressOf(location);
     this.pages = [{ href: partOf(location), html: null, height: 0, leaf, isFull: true }];
-    this.end = leaf.dataset.next;
     this.recent = [];
     this.loading = new Set();
     this.away = new AbortController();
     layOut(leaf, this.measures);
     this.pages[0].height = this.heightOf(leaf);
+    this.follow(this.pages[0], leaf.dataset.next);
     if (place) this.returnTo(place);
     new ResizeObserver(() => this.resize()).observe(shelf);
     addEventListener("scroll", () => this.soon(), { passive: true, signal: this.away.signal });
@@ -79,6 +78,16 @@ export class Grid {
     });
   }
 
+  // What follows a page has a place before it is there, as high as the page itself, so that nothing moves when it comes.
+  follow(page, href) {
+    const index = this.pages.indexOf(page);
+    const known = this.pages[index + 1];
+    // Another chain than before, since pictures came or went: it is followed anew, unless it is on the screen.
+    if (known && (known.href === href || known.leaf)) return;
+    this.pages.splice(index + 1);
+    if (href) this.pages.push({ href, html: null, height: page.height, leaf: null, isFull: false });
+  }
+
   // Which leaves should be there, then at most one of them filled: a frame never has to build two.
   update() {
     const start = -this.above.getBoundingClientRect().top;
@@ -87,14 +96,15 @@ export class Grid {
     this.show(reach);
     const missing = this.pages.slice(reach.from, reach.to + 1).filter((page) => !page.isFull);
     const middle = (start + end) / 2;
-    missing.sort((one, other) => Math.abs(one.top + one.height / 2 - middle) - Math.abs(other.top + other.height / 2 - middle));
+    const distance = (page) => Math.abs(page.top + page.height / 2 - middle);
+    missing.sort((one, other) => distance(one) - distance(other));
     const ready = missing.find((page) => page.html);
     if (ready) this.fill(ready);
     for (const page of missing) if (!page.html) this.load(page);
     if (missing.length > 1 && ready) this.soon();
-    this.shelf.ariaBusy = String(missing.some((page) => page.top < end && page.top + page.height > start && !page.isFull));
-    const last = this.pages.at(-1);
-    if (this.end && last.top + last.height - end < 3 * innerHeight) this.loadNext();
+    this.shelf.ariaBusy = String(missing.some((page) => !page.isFull && page.top < end && page.top + page.height > start));
+    const next = this.pages[reach.to + 1];
+    if (next && !next.html && next.top - end < 3 * innerHeight) this.load(next);
   }
 
   reach(start, end) {
@@ -129,6 +139,7 @@ export class Grid {
         page.leaf.className = "leaf waiting";
         page.leaf.style.height = `${page.height}px`;
         page.isFull = false;
+        if (page.note) page.leaf.append(page.note);
         before.after(page.leaf);
       }
       before = page.leaf;
@@ -212,44 +223,24 @@ export class Grid {
     return answer.text();
   }
 
-  async attempt(key, where, work) {
-    if (this.loading.has(key)) return;
-    this.loading.add(key);
+  async attempt(page, work) {
+    if (this.loading.has(page)) return;
+    this.loading.add(page);
     try {
       await work();
-      this.loading.delete(key);
+      this.loading.delete(page);
       this.soon();
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof TypeError)) throw error;
-      this.tellFailure(where, key); // stays in `loading`: only Retry asks again
+      this.tellFailure(page); // stays in `loading`: only Retry asks again
     }
   }
 
   load(page) {
-    return this.attempt(page.href, page.leaf, async () => {
+    return this.attempt(page, async () => {
       this.remember(page, await this.fetchText(page.href));
-      const next = this.nextIn(page.html);
-      const index = this.pages.indexOf(page);
-      // The chain has moved on since: what follows is found anew, unless it is on the screen.
-      if (index >= 0 && this.pages[index + 1] && this.pages[index + 1].href !== next && !this.pages[index + 1].leaf) {
-        for (const gone of this.pages.splice(index + 1)) if (gone.leaf) this.drop(gone);
-        this.end = next;
-      }
-    });
-  }
-
-  loadNext() {
-    const href = this.end;
-    return this.attempt(href, this.more, async () => {
-      const html = await this.fetchText(href);
-      if (href !== this.end) return;
-      this.end = this.nextIn(html);
-      const page = { href, html: null, height: this.pages.at(-1).height, leaf: null, isFull: false };
-      this.pages.push(page);
-      this.remember(page, html);
-      this.more.hidden = !this.end;
-      if (this.end) this.more.querySelector("a").href = this.end;
+      if (this.pages.includes(page)) this.follow(page, this.nextIn(page.html));
     });
   }
 
@@ -270,14 +261,15 @@ export class Grid {
     for (const page of this.pages) if (page.leaf === leaf) page.html = null;
   }
 
-  tellFailure(where, key) {
-    const note = this.failure.content.firstElementChild.cloneNode(true);
-    note.querySelector("[data-retry]").addEventListener("click", () => {
-      note.remove();
-      this.loading.delete(key);
+  tellFailure(page) {
+    page.note = this.failure.content.firstElementChild.cloneNode(true);
+    page.note.querySelector("[data-retry]").addEventListener("click", () => {
+      page.note.remove();
+      page.note = null;
+      this.loading.delete(page);
       this.soon();
     });
-    where?.append(note);
+    page.leaf?.prepend(page.note);
   }
 
   refresh() {
@@ -304,7 +296,6 @@ export class Grid {
     const tile = page?.leaf && tilesIn(page.leaf).find((each) => each.getBoundingClientRect().bottom > 0);
     return {
       pages: this.pages.map(({ href, height }) => [href, Math.round(height * 64) / 64]),
-      end: this.end,
       width: this.width,
       page: this.pages.indexOf(page),
       asset: tile?.dataset.asset,
@@ -321,8 +312,6 @@ export class Grid {
     const scale = place.width / this.width;
     this.pages = place.pages.map(([href, height]) => ({ href, html: null, height: height * scale, leaf: null, isFull: false }));
     this.pages[0] = first;
-    this.end = place.end;
-    this.more.hidden = !this.end;
     const from = Math.max(0, place.page);
     this.show({ from, to: from });
     const before = this.pages.slice(0, from).reduce((sum, page) => sum + page.height, 0);

@@ -55,6 +55,7 @@ const onRestore = (event) => {
   isReturning = true;
   field().value = target.searchParams.get("q") ?? "";
   htmx.ajax("GET", addressOf(target), {
+    source: "#results",
     target: "#results",
     select: "#results",
     selectOOB: shown.dataset.parts,
@@ -98,31 +99,6 @@ const onConfig = (event) => {
   const { body, method } = event.detail.ctx.request;
   if (!isSearch(event) || method !== "GET" || !(body instanceof FormData)) return;
   for (const [name, value] of [...body]) if (value === "") body.delete(name);
-};
-
-// Thirty-two hexadecimal digits; crypto.randomUUID is not there where the address is plain http.
-const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
-// One menu serves all tiles: it is about the one whose button opens it.
-const aim = (menu, tile) => {
-  const id = tile.dataset.asset;
-  for (const link of menu.querySelectorAll("[data-tile]")) {
-    link.dataset.tile ||= link.getAttribute("href");
-    link.href = link.dataset.tile.replace("/assets/0/", `/assets/${id}/`);
-  }
-  const others = [...document.querySelectorAll("[data-shelf] .pick:checked")].map((pick) => pick.value).filter((other) => other !== id);
-  const compare = menu.querySelector("[data-tile-compare]");
-  compare.hidden = others.length < 1 || others.length > 3;
-  compare.search = new URLSearchParams({ ids: [...others, id].join(",") });
-  for (const field of menu.querySelectorAll("[name=ids]")) field.value = id;
-  for (const field of menu.querySelectorAll("[name=key]")) field.value = newKey();
-};
-
-const onPress = (event) => {
-  const button = event.target.closest(`[popovertarget="tile-menu"]`);
-  const menu = document.getElementById("tile-menu");
-  if (button) aim(menu, button.closest(".tile"));
-  else if (menu?.contains(event.target) && event.target.closest("a, button")) menu.hidePopover();
 };
 
 // A filter that takes several values stays open, and the focus stays on what was pressed.
@@ -192,7 +168,6 @@ if (results()) {
   document.addEventListener("htmx:finally:request", onEnd);
   document.addEventListener("grid:refresh", () => grid?.refresh());
   document.addEventListener("keydown", onKey);
-  document.addEventListener("click", onPress, { capture: true });
   addEventListener("pagehide", savePlace);
   field().addEventListener("focus", () => markTyping(false));
 }

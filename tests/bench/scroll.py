@@ -1,0 +1,167 @@
+"""What it costs a browser to scroll through a library of 100,000 pictures.
+
+All of it is scrolled through twice: a stretch with real thumbnails from the server, then everything with the files
+blocked in the browser, because a hundred thousand of them would measure the server instead of the page.
+"""
+
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from PIL import Image
+from playwright.sync_api import CDPSession, Page, sync_playwright
+
+from studio.library import names
+from tests.bench.figures import Sheet
+from tests.bench.scene import Scene
+from tests.browser.conftest import ARGUMENTS, PROGRAMS
+from tests.crash.stage import EMAIL, PASSWORD, TEAM
+
+PICTURES: Final = 100_000
+WITH_FILES: Final = 6_000
+LONGEST_TASK: Final = 50
+MOST_PAGES: Final = 3
+_FACES: Final = 8
+_PATIENCE: Final = 3_600_000
+
+# Shapes of every kind, 250 pictures a day.
+_FILL: Final = """
+INSERT INTO library_asset (
+    team_id, author_id, source, file_key, sha256, crc32, size, width, height, content_type, has_alpha, colour,
+    has_thumb, has_preview, preview_tries, prompt, revised_prompt, title, notes, file_name, status, rating, marks,
+    received_sha256, received_type, origin, sort_name, words, search, connection_name, model_slug, model_title, spec,
+    credits, slot, created_at
+)
+SELECT t.id, m.user_id, 'generated', gen_random_uuid(), encode(sha256(int8send(n)), 'hex'), n, 1500000,
+    (ARRAY[1024, 1536, 1024, 1200, 1920, 1080])[1 + n %% 6], (ARRAY[1024, 1024, 1536, 1600, 1080, 1350])[1 + n %% 6],
+    'image/png', false, '#336699', true, false, 3, 'Picture ' || n || '. Soft light on a quiet set.', '', '', '', '',
+    (ARRAY['draft', 'draft', 'approved', 'shortlisted'])[1 + n %% 4], CASE WHEN n %% 5 = 0 THEN 4 ELSE 0 END, '{}',
+    '', '', '', '', '', '', '', 'gpt-image-2', 'GPT Image 2', '{}', 4, 0,
+    now() - interval '1 day' * ((%(count)s - n) / 250)
+FROM generate_series(1, %(count)s) AS n, teams_team t JOIN teams_membership m ON m.team_id = t.id
+WHERE t.slug = %(team)s
+"""
+
+_WATCH: Final = """() => {
+  window.seen = { longest: 0, long: 0, shift: 0, nodes: 0, leaves: 0, tiles: 0, frames: 0, gap: 0 };
+  const note = (kind, use) => new PerformanceObserver((list) => list.getEntries().forEach(use)).observe({ type: kind });
+  note("longtask", (task) => {
+    seen.long += 1;
+    seen.longest = Math.max(seen.longest, task.duration);
+  });
+  note("layout-shift", (shift) => (seen.shift += shift.hadRecentInput ? 0 : shift.value));
+}"""
+# A screen at a time as long as there is something below; waiting at the end, as a person would.
+_SCROLL: Final = """async (wanted) => {
+  const shelf = document.querySelector("[data-shelf]");
+  const highest = Number(shelf.querySelector(".tile").dataset.asset);
+  let lowest = highest;
+  let before = performance.now();
+  while (highest - lowest + 1 < wanted) {
+    const now = await new Promise(requestAnimationFrame);
+    seen.gap = Math.max(seen.gap, now - before);
+    before = now;
+    scrollBy({ top: innerHeight / 2, behavior: "instant" });
+    const leaf = [...shelf.querySelectorAll(".leaf:not(.waiting)")].at(-1);
+    const last = leaf?.querySelector("section:last-child .tile:last-child");
+    lowest = Math.min(lowest, Number(last?.dataset.asset ?? lowest));
+    seen.frames += 1;
+    if (seen.frames % 10 === 0) {
+      seen.nodes = Math.max(seen.nodes, document.getElementsByTagName("*").length);
+      seen.leaves = Math.max(seen.leaves, shelf.querySelectorAll(".leaf").length);
+      seen.tiles = Math.max(seen.tiles, shelf.querySelectorAll(".tile").length);
+    }
+    if (leaf?.dataset.next === "" && scrollY + innerHeight >= document.documentElement.scrollHeight - 2) break;
+  }
+  return { ...seen, reached: highest - lowest + 1 };
+}"""
+
+
+def measure(scene: Scene, sheet: Sheet) -> None:
+    """Fill a team, sign in with a browser, scroll."""
+    with scene.installation() as made:
+        keys = _fill(made.database)
+        _store_faces(made.home, keys)
+        _, url = made.start_web()
+        with _library(url) as page:
+            _scroll_with_files(page, sheet)
+        with _library(url) as page:
+            _scroll_through(page, sheet)
+
+
+def _fill(database: psycopg.Connection[Any]) -> list[tuple[int, uuid.UUID]]:
+    database.execute(_FILL, {"count": PICTURES, "team": TEAM})
+    database.execute("VACUUM ANALYZE library_asset")
+    newest = "SELECT team_id, file_key FROM library_asset ORDER BY id DESC LIMIT %s"
+    return database.execute(newest, [2 * WITH_FILES]).fetchall()
+
+
+def _store_faces(home: Path, keys: list[tuple[int, uuid.UUID]]) -> None:
+    """Give the newest pictures real thumbnails: a handful of files under as many names as are needed."""
+    faces = []
+    for number in range(_FACES):
+        image = Image.effect_mandelbrot((512, 512), (-2 + 0.2 * number, -1.5, 1, 1.5 - 0.1 * number), 60).convert("RGB")
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=80)
+        faces.append(home / f"face-{number}.webp")
+        faces[-1].write_bytes(buffer.getvalue())
+    for number, (team_id, file_key) in enumerate(keys):
+        target = home / "media" / names.thumb_name(team_id=team_id, file_key=file_key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(faces[number % _FACES], target)
+
+
+@contextmanager
+def _library(url: str) -> Iterator[Page]:
+    program = next(path for name in PROGRAMS if (path := shutil.which(name)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(_PATIENCE)
+        page.goto(f"{url}/auth/login/")
+        page.get_by_label("Email").fill(EMAIL)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/studio/")
+        page.goto(f"{url}/t/{TEAM}/library/")
+        page.evaluate(_WATCH)
+        yield page
+        browser.close()
+
+
+def _scroll_with_files(page: Page, sheet: Sheet) -> None:
+    first = page.evaluate("document.getElementsByTagName('*').length")
+    seen = page.evaluate(_SCROLL, WITH_FILES)
+    assert seen["reached"] >= WITH_FILES, seen
+    sheet.add(f"first {WITH_FILES:,}, with thumbnails: longest task", seen["longest"], "ms", most=LONGEST_TASK)
+    sheet.add("  tasks over 50 ms", seen["long"], "")
+    sheet.add("  layout shift", seen["shift"], "", most=0)
+    sheet.add("  elements, at most, beside the page as it opened", seen["nodes"] / first, "×", most=MOST_PAGES)
+
+
+def _scroll_through(page: Page, sheet: Sheet) -> None:
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    devtools.send("Network.setBlockedURLs", {"urls": ["*/file/*"]})
+    before = _heap(devtools)
+    seen = page.evaluate(_SCROLL, PICTURES)
+    assert seen["reached"] >= PICTURES, seen
+    sheet.add(f"all {PICTURES:,}: longest task", seen["longest"], "ms", most=LONGEST_TASK)
+    sheet.add("  tasks over 50 ms", seen["long"], "")
+    sheet.add("  longest time between two frames", seen["gap"], "ms")
+    sheet.add("  pages in the document, at most", seen["leaves"], "", most=MOST_PAGES)
+    sheet.add("  pictures in the document, at most", seen["tiles"], "")
+    sheet.add("  elements in the document, at most", seen["nodes"], "")
+    sheet.add("  layout shift", seen["shift"], "", most=0)
+    sheet.add("  heap at the end, more than at the start", _heap(devtools) - before, "MiB")
+
+
+def _heap(devtools: CDPSession) -> float:
+    devtools.send("HeapProfiler.collectGarbage")
+    return float(devtools.send("Runtime.getHeapUsage")["usedSize"]) / 2**20

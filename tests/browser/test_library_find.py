@@ -1,0 +1,293 @@
+"""Finding pictures: search as it is typed, filters, orders, views, and a grid of which only a part is there."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.site import Site
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.browser
+
+MADE = 200
+# Three shapes; every fifth is a lighthouse, every second of those approved. One day, so that pages are full.
+_MAKE = """
+from io import BytesIO
+from PIL import Image
+from studio.library.models import Asset
+from studio.teams.models import Team
+from tests.factories import make_asset
+team = Team.objects.get(slug="{team}")
+for number in range({made}):
+    size = [(96, 64), (64, 96), (64, 64)][number % 3]
+    buffer = BytesIO()
+    Image.new("RGB", size, (number, 90, 160)).save(buffer, "PNG")
+    what = "Lighthouse" if number % 5 == 0 else "Harbour"
+    asset = make_asset(team, data=buffer.getvalue(), prompt=f"{{what}} number {{number:03}}. At dusk.")
+    Asset.objects.filter(pk=asset.pk).update(status="approved" if number % 10 == 0 else "draft", rating=number % 6)
+"""
+_SHIFTS = """() => {
+  window.shifted = 0;
+  const observer = new PerformanceObserver((list) => list.getEntries().forEach((one) => {
+    if (!one.hadRecentInput) window.shifted += one.value;
+  }));
+  observer.observe({ type: "layout-shift", buffered: true });
+}"""
+# The first picture below the toolbar, and where its upper edge is.
+_TOP = """() => {
+  const tile = [...document.querySelectorAll(".tile")].find((one) => one.getBoundingClientRect().top > 110);
+  return tile && [tile.dataset.asset, Math.round(tile.getBoundingClientRect().top)];
+}"""
+_FOCUSED = "() => document.activeElement.closest('.tile')?.querySelector('img').alt ?? document.activeElement.tagName"
+
+
+class Library:
+    """The library's page."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.page: Page = visitor.page
+        self.field = self.page.get_by_role("searchbox", name="Search images")
+        self.found = self.page.locator(".found > .num")
+        self.tiles = self.page.locator("[data-shelf] .tile")
+        self.leaves = self.page.locator("[data-shelf] .leaf")
+
+    def says(self, text: str) -> None:
+        """Wait until it says how many images were found."""
+        expect(self.found).to_have_text(text)
+
+    def at(self, query: str) -> None:
+        """Wait until the address is this search."""
+        expect(self.page).to_have_url(re.compile(rf"/library/{re.escape(query)}$"))
+
+    def filter(self, menu: str, value: str) -> None:
+        """Choose a value in one of the toolbar's menus."""
+        self.page.get_by_role("button", name=menu, exact=True).click()
+        self.page.locator(".filter").get_by_role("link", name=value, exact=True).click()
+
+    def chip(self, label: str) -> Locator:
+        """The filter that is on."""
+        return self.page.get_by_role("link", name=f"Remove filter {label}")
+
+    def scroll_to_end(self) -> None:
+        """Scroll as far as there are pictures."""
+        self.page.wait_for_function(
+            """async () => {
+              scrollBy({ top: innerHeight, behavior: "instant" });
+              const last = [...document.querySelectorAll("[data-shelf] .leaf")].at(-1);
+              return last.dataset.next === "" && scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+            }""",
+            polling=50,
+        )
+
+    def rest(self) -> None:
+        """Wait until everything in reach is there."""
+        self.page.wait_for_function("() => !document.querySelector('.leaf.waiting, [data-shelf][aria-busy=true]')")
+
+
+def fill(site: Site, team: str, made: int = MADE) -> None:
+    """Put pictures into a team."""
+    site.manage("shell", "-c", _MAKE.format(team=team, made=made))
+
+
+def test_search_filters_and_order_are_in_the_address(site: Site, visit: Visit) -> None:
+    team = site.new_team("Finders", credits=10)
+    maya = visit(site, team=team).sign_in()
+    maya.go("library/")
+    expect(maya.page.get_by_role("heading", name="No images yet")).to_be_visible()
+    maya.inspect("library-empty")
+    fill(site, team)
+    maya.go("library/")
+    library = Library(maya)
+    library.says("200 images")
+
+    maya.page.keyboard.press("/")
+    expect(library.field).to_be_focused()
+    maya.page.keyboard.type("lighth")
+    library.says("40 images")
+    expect(library.field).to_be_focused()
+    maya.page.keyboard.type("ouse num")
+    library.at("?q=lighthouse+num")
+    maya.hear_nothing()
+
+    library.filter("Status", "Approved")
+    library.says("20 images")
+    expect(library.field).to_have_value("lighthouse num")
+    # More than one status may follow, so the menu stays, with the focus where it was.
+    expect(maya.page.locator("#menu-status")).to_be_visible()
+    expect(maya.page.locator("#menu-status").get_by_role("link", name="Approved")).to_be_focused()
+    maya.page.keyboard.press("Escape")
+    library.filter("Shape", "Portrait")
+    library.says("7 images")
+    maya.page.keyboard.press("Escape")
+    library.filter("Order: Newest first", "Oldest first")
+    library.at("?q=lighthouse+num&status=approved&shape=portrait&sort=oldest")
+    expect(library.tiles.first.get_by_role("img")).to_have_attribute("alt", "Lighthouse number 010.")
+    maya.inspect("library-filtered")
+
+    # Somebody else who is given the address sees the same.
+    other = maya.other_tab()
+    other.page.goto(maya.page.url)
+    Library(other).says("7 images")
+    expect(Library(other).field).to_have_value("lighthouse num")
+    # Inside the search one goes on from picture to picture.
+    Library(other).tiles.first.get_by_role("link").press("Enter")
+    expect(other.page).to_have_url(re.compile(r"/assets/\d+/\?q=lighthouse\+num&status=approved"))
+    other.hear_nothing()
+
+    library.chip("Portrait").click()
+    library.says("20 images")
+    # What was typed in one go is one step.
+    lighthouses = "?q=lighthouse+num"
+    for query, says in (
+        (f"{lighthouses}&status=approved&shape=portrait&sort=oldest", "7 images"),
+        (f"{lighthouses}&status=approved&shape=portrait", "7 images"),
+        (f"{lighthouses}&status=approved", "20 images"),
+        (lighthouses, "40 images"),
+        ("", "200 images"),
+    ):
+        maya.page.go_back()
+        library.at(query)
+        library.says(says)
+    expect(library.field).to_have_value("")
+    maya.page.go_forward()
+    library.says("40 images")
+    expect(library.field).to_have_value("lighthouse num")
+
+    library.field.fill("lighthouse zebra")
+    expect(maya.page.get_by_role("heading", name="No images match “lighthouse zebra”")).to_be_visible()
+    maya.inspect("library-nothing")
+    maya.page.get_by_role("link", name="Show all images").click()
+    library.says("200 images")
+    maya.hear_nothing()
+
+
+def test_all_filters_are_in_one_sheet_and_views_are_saved(site: Site, visit: Visit) -> None:
+    team = site.new_team("Savers", credits=10)
+    fill(site, team, 30)
+    maya = visit(site, team=team).sign_in()
+    maya.page.set_viewport_size({"width": 390, "height": 844})
+    maya.go("library/")
+    library = Library(maya)
+    maya.page.get_by_role("button", name="Filters").click()
+    sheet = maya.page.get_by_role("dialog", name="Filters")
+    sheet.get_by_label("Approved").check()
+    sheet.get_by_label("Rating").select_option("4")
+    maya.inspect("library-sheet")
+    sheet.get_by_role("button", name="Show images").click()
+    library.at("?status=approved&rating=4")
+    library.says("1 image")
+    expect(maya.page.get_by_role("button", name="Filters, 2 on")).to_be_visible()
+
+    maya.page.set_viewport_size({"width": 1440, "height": 900})
+    maya.page.get_by_role("link", name="Save view").click()
+    maya.page.get_by_label("Name", exact=True).fill("The best")
+    maya.inspect("library-views")
+    maya.page.get_by_role("button", name="Save view").click()
+    side = maya.page.get_by_role("complementary", name="Library")
+    expect(side.get_by_role("link", name="The best")).to_have_attribute("aria-current", "page")
+    side.get_by_role("link", name="All images").click()
+    library.says("30 images")
+    side.get_by_role("link", name="The best").click()
+    library.says("1 image")
+    maya.hear_nothing()
+
+
+def test_pages_come_and_go_and_nothing_jumps(site: Site, visit: Visit) -> None:
+    team = site.new_team("Scrollers", credits=10)
+    fill(site, team)
+    maya = visit(site, team=team).sign_in()
+    maya.page.add_init_script(f"({_SHIFTS})()")
+    maya.go("library/")
+    library = Library(maya)
+    expect(library.tiles.first).to_be_visible()
+    library.tiles.first.get_by_role("link").focus()
+    maya.page.route("**/library/?cursor=*", lambda route: route.abort(), times=1)
+    with maya.ears.expecting("Failed to load resource"):
+        maya.page.mouse.move(800, 500)
+        maya.page.mouse.wheel(0, 3000)
+        expect(maya.page.get_by_text("These images did not load.")).to_be_visible()
+        maya.inspect("library-failed")
+    maya.page.get_by_role("button", name="Retry").click()
+    expect(maya.page.get_by_text("These images did not load.")).to_have_count(0)
+
+    library.scroll_to_end()
+    library.rest()
+    expect(library.leaves).to_have_count(3)
+    expect(maya.page.get_by_role("img", name="Lighthouse number 000.")).to_be_visible()
+    # The picture that had the focus is not in the document any more, and the focus is on one that can be seen.
+    expect(maya.page.get_by_role("img", name="Harbour number 199.")).to_have_count(0)
+    assert maya.page.evaluate(_FOCUSED) != "BODY"
+
+    maya.page.mouse.wheel(0, -1500)
+    maya.page.wait_for_timeout(300)
+    library.rest()
+    place = maya.page.evaluate(_TOP)
+    maya.page.locator(f'[data-asset="{place[0]}"] > a').press("Enter")
+    maya.page.wait_for_url(re.compile("/assets/"))
+    maya.page.go_back()
+    expect(maya.page.locator(f'[data-asset="{place[0]}"]')).to_be_visible()
+    library.rest()
+    assert maya.page.evaluate(_TOP) == place
+
+    maya.page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    expect(maya.page.get_by_role("img", name="Harbour number 199.")).to_be_visible()
+    library.rest()
+    expect(library.leaves).to_have_count(3)
+    assert maya.page.evaluate("() => window.shifted") == 0
+    maya.hear_nothing()
+
+
+def test_arrows_home_and_end_move_among_pictures(site: Site, visit: Visit) -> None:
+    team = site.new_team("Arrows", credits=10)
+    fill(site, team, 30)
+    maya = visit(site, team=team).sign_in()
+    maya.go("library/")
+    library = Library(maya)
+    library.tiles.first.get_by_role("link").focus()
+
+    def press(key: str) -> str:
+        maya.page.keyboard.press(key)
+        return str(maya.page.evaluate(_FOCUSED))
+
+    assert press("ArrowRight") == "Harbour number 028."
+    assert press("ArrowLeft") == "Harbour number 029."
+    below = press("ArrowDown")
+    assert below != "Harbour number 029."
+    assert press("ArrowUp") == "Harbour number 029."
+    end = press("End")
+    assert end not in {below, "Harbour number 029."}
+    assert press("Home") == "Harbour number 029."
+    assert press("Control+End") == "Lighthouse number 000."
+    assert press("Control+Home") == "Harbour number 029."
+    maya.hear_nothing()
+
+
+def test_library_is_found_in_without_script(site: Site, visit: Visit) -> None:
+    team = site.new_team("Plain", credits=10)
+    fill(site, team, 70)
+    maya = visit(site, quick=False, team=team).sign_in()
+    maya.go("library/")
+    library = Library(maya)
+    maya.page.get_by_role("link", name="Load more").click()
+    expect(library.tiles).to_have_count(10)
+    maya.page.get_by_role("link", name="To the start").click()
+    expect(library.tiles).to_have_count(60)
+
+    library.field.fill("lighthouse")
+    library.field.press("Enter")
+    library.says("14 images")
+    maya.page.get_by_role("button", name="Filters").click()
+    sheet = maya.page.get_by_role("dialog", name="Filters")
+    sheet.get_by_label("Approved").check()
+    sheet.get_by_role("button", name="Show images").click()
+    library.says("7 images")
+    library.filter("Order: Newest first", "Name")
+    expect(library.tiles.first.get_by_role("img")).to_have_attribute("alt", "Lighthouse number 000.")
+    library.chip("Approved").click()
+    library.says("14 images")
+    maya.page.get_by_role("button", name="Select").click()
+    expect(maya.page.get_by_role("button", name="Done")).to_be_visible()
+    library.says("14 images")
+    maya.hear_nothing()
