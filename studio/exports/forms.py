@@ -10,20 +10,28 @@ from studio.exports.services import Wish
 
 GB: Final = 1000**3
 # Fits on FAT disks, in mail gateways, on a DVD: sizes at which people are stopped.
-_PARTS: Final = [("", "One file"), *((str(size), f"Parts of {size} GB") for size in (1, 2, 4, 10, 25))]
+_PARTS: Final = [("0", "One file"), *((str(size), f"Parts of {size} GB") for size in (1, 2, 4, 10, 25))]
 _SIDES: Final = [
-    ("", "As large as it is"),
+    ("0", "As large as it is"),
     *((str(side), f"{side:,} px") for side in (512, 1024, 1200, 1600, 2048, 4096)),
 ]
 _HELP: Final = "Folders with /. You may use " + ", ".join(f"{{{token}}}" for token in TOKENS) + "."
 
 
+class Choice(forms.ChoiceField):
+    """A choice that need not be sent: its initial value is meant then."""
+
+    def clean(self, value: Any) -> Any:
+        """Return one of the choices."""
+        return super().clean(value or self.initial)
+
+
 class ExportForm(forms.Form):
     """The options of a download; without any of them it is originals in one file."""
 
-    what = forms.ChoiceField(label="Files", choices=What.choices, required=False)
-    format = forms.ChoiceField(label="Convert to", choices=Format.choices, required=False)
-    side = forms.ChoiceField(label="Longest side", choices=_SIDES, required=False)
+    what = Choice(label="Files", choices=What.choices, initial=What.ORIGINALS)
+    format = Choice(label="Convert to", choices=Format.choices, initial=Format.JPEG)
+    side = Choice(label="Longest side", choices=_SIDES, initial="0")
     quality = forms.IntegerField(
         min_value=1,
         max_value=100,
@@ -40,7 +48,7 @@ class ExportForm(forms.Form):
         help_text=_HELP,
         widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
     )
-    parts = forms.ChoiceField(label="Size", choices=_PARTS, required=False)
+    parts = Choice(label="Parts", choices=_PARTS, initial="0")
     only_new = forms.BooleanField(label="Only what is new since my last download of this", required=False)
 
     def clean_pattern(self) -> str:
@@ -55,14 +63,14 @@ class ExportForm(forms.Form):
     def wish(self) -> Wish:
         """Return what was asked for; options of a conversion count only for one."""
         data: dict[str, Any] = self.cleaned_data
-        what = What(data["what"] or What.ORIGINALS)
+        what = What(data["what"])
         is_converted = what == What.CONVERTED
         return Wish(
             what=what,
-            format=(data["format"] or Format.JPEG) if is_converted else "",
-            side=int(data["side"]) if is_converted and data["side"] else None,
+            format=data["format"] if is_converted else "",
+            side=(int(data["side"]) or None) if is_converted else None,
             quality=data["quality"] if is_converted else None,
             pattern=data["pattern"],
-            part_bytes=int(data["parts"]) * GB if data["parts"] else None,
+            part_bytes=int(data["parts"]) * GB or None,
             only_new=data["only_new"],
         )

@@ -84,7 +84,8 @@ def check_archive(content: bytes, originals: set[bytes], *, count: int) -> None:
     """Hold an archive to being whole and to hold originals."""
     with zipfile.ZipFile(BytesIO(content)) as archive:
         assert archive.testzip() is None
-        members = [archive.read(name) for name in archive.namelist()]
+        assert archive.namelist()[-3:] == ["manifest.json", "manifest.csv", "README.txt"]
+        members = [archive.read(name) for name in archive.namelist()[:-3]]
     assert len(members) == count
     assert set(members) <= originals
 
