@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 
 from studio.core import views
-from studio.core.errors import Conflict
+from studio.core.errors import Conflict, Unavailable
 from studio.core.streaming import FileBody, accelerated_response, stream_response
 
 handler400 = "studio.core.views.bad_request"
@@ -40,6 +40,18 @@ class FailingBody:
         if start < self._at:
             yield b"x" * (self._at - start)
         raise OSError("the disk is gone")
+
+
+class RefusingBody:
+    """Cannot begin, for a reason that can be told."""
+
+    length = 1_000_000
+
+    async def chunks(self, start: int, _stop: int) -> AsyncGenerator[bytes, None]:
+        """Say why."""
+        if start == 0:
+            raise Unavailable
+        yield b"x"
 
 
 class WrongBody:
@@ -73,6 +85,11 @@ def accelerated(request: HttpRequest, name: str) -> HttpResponse:
 @login_not_required
 def failing(request: HttpRequest, at: int) -> HttpResponse:
     return stream_response(request, FailingBody(at), filename="f", content_type="text/plain", etag="v1")
+
+
+@login_not_required
+def refusing(request: HttpRequest) -> HttpResponse:
+    return stream_response(request, RefusingBody(), filename="f", content_type="image/png", etag="v1")
 
 
 @login_not_required
@@ -128,6 +145,7 @@ urlpatterns = [
     path("file/<str:name>", file),
     path("accelerated/<path:name>", accelerated),
     path("failing/<int:at>", failing),
+    path("refusing", refusing),
     path("wrong/<int:makes>", wrong),
     path("replaced", replaced),
     path("slow", slow),
