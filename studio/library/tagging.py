@@ -35,11 +35,14 @@ _LOCK_TAGGED: Final = """
     SELECT id FROM library_asset WHERE id IN (SELECT asset_id FROM library_assettag WHERE tag_id = %(tag)s)
     ORDER BY id FOR UPDATE
 """
-_MERGE: Final = """
-    INSERT INTO library_assettag (asset_id, tag_id)
-    SELECT asset_id, %(into)s FROM library_assettag WHERE tag_id = %(tag)s
-    ON CONFLICT (asset_id, tag_id) DO NOTHING RETURNING asset_id
+# Rows that are changed in place ring no trigger, so what moved is read anew for search once, not for each of two tags.
+_MOVE: Final = """
+    UPDATE library_assettag t SET tag_id = %(into)s
+    WHERE t.tag_id = %(tag)s
+    AND NOT EXISTS (SELECT 1 FROM library_assettag o WHERE o.asset_id = t.asset_id AND o.tag_id = %(into)s)
+    RETURNING t.asset_id
 """
+_READ_ANEW: Final = "UPDATE library_asset SET search = '' WHERE id = ANY(%(moved)s) RETURNING id"
 
 
 def add_tag(*, asset_ids: Sequence[int], tag: Tag) -> list[int]:
@@ -107,7 +110,8 @@ def merge_tag(*, tag: Tag, into: Tag) -> int:
     with transaction.atomic():
         _lock_both(tag, into)
         rows_of(_LOCK_TAGGED, {"tag": tag.pk})
-        moved = rows_of(_MERGE, {"tag": tag.pk, "into": into.pk})
+        moved = [row[0] for row in rows_of(_MOVE, {"tag": tag.pk, "into": into.pk})]
+        rows_of(_READ_ANEW, {"moved": moved})
         _delete(tag)
         notify(team_id=tag.team_id, event="library")
     return len(moved)

@@ -96,9 +96,8 @@ def test_pictures_leave_a_collection_and_go_back_to_their_places(team: Team, mem
     left = collecting.uncollect(asset_ids=[assets[2], assets[0], 10**15], collection=collection)
     assert list(left) == [assets[0], assets[2]]
     assert order_of(collection) == [assets[1], assets[3]]
-    back = {"positions": left, "collection": collection, "actor_id": member.pk}
-    assert collecting.put_back(**back) == [assets[0], assets[2]]
-    assert collecting.put_back(**back) == []
+    for back in ([assets[0], assets[2]], []):
+        assert collecting.put_back(positions=left, collection=collection, actor_id=member.pk) == back
     assert order_of(collection) == assets
 
 
