@@ -1,6 +1,6 @@
 // The pictures that the viewer leafs through, in the order of the page it was opened from: first what the page shows,
 // and at both ends what the server answers for "around this picture, in this search".
-//   slide: { href, caption, alt, width, height, hasAlpha, thumb, preview, original }
+//   slide: { href, caption, alt, width, height, hasAlpha, isFavourite, thumb, preview, original }
 
 const TILE = ".tile > a[href]";
 // How near to an end the next ones are asked for.
@@ -24,6 +24,7 @@ export const slideOfTile = (tile) => {
     width: Number(image.getAttribute("width")),
     height: Number(image.getAttribute("height")),
     hasAlpha: tile.classList.contains("alpha"),
+    isFavourite: tile.querySelector(".heart button")?.ariaPressed === "true",
     thumb: file("thumb"),
     preview: file("preview"),
     original: file("original"),

@@ -19,6 +19,20 @@ const QUIET_AFTER = 2500;
 
 const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+const pathOf = (slide) => new URL(slide.href, location.href).pathname;
+
+// Tells the server whether a picture is a favourite; returns whether it has understood.
+const mark = async (slide, wanted) => {
+  const token = document.querySelector("input[name=csrfmiddlewaretoken]").value;
+  const body = new URLSearchParams({ csrfmiddlewaretoken: token, value: wanted ? "1" : "0" });
+  try {
+    return (await fetch(`${pathOf(slide)}favourite/`, { method: "POST", body, headers: { "HX-Request": "true" } })).ok;
+  } catch (error) {
+    if (error instanceof TypeError) return false; // no network
+    throw error;
+  }
+};
+
 class Viewer {
   #slides = null;
   #opener = null;
@@ -32,7 +46,7 @@ class Viewer {
   constructor(dialog) {
     this.dialog = dialog;
     const part = (name) => dialog.querySelector(`[data-${name}]`);
-    for (const name of ["box", "room", "say", "note", "position", "caption", "open", "download", "full", "percent"]) this[name] = part(name);
+    for (const name of ["box", "room", "say", "note", "position", "caption", "open", "like", "download", "full", "percent"]) this[name] = part(name);
     this.track = document.createElement("div");
     this.track.className = "track";
     this.room.append(this.track);
@@ -51,6 +65,7 @@ class Viewer {
   }
 
   begin(slides, opener) {
+    this.#clear();
     this.#slides = slides;
     this.#opener = opener;
     this.dialog.showModal();
@@ -171,9 +186,11 @@ class Viewer {
     const { position } = this.#slides;
     this.position.textContent = position;
     this.caption.textContent = slide.caption;
+    this.#opener.follow(slide);
     this.note.hidden = !this.#shown.get(slide).picture.hasFailed;
     this.open.href = slide.href;
     this.download.href = `${slide.original}?download=1`;
+    this.like.ariaPressed = String(slide.isFavourite);
     this.say.textContent = `${position ? `Image ${position}: ` : ""}${slide.alt}`;
     for (const button of this.dialog.querySelectorAll("[data-step]")) {
       const isEnd = button.dataset.step < 0 ? this.#slides.isFirst : this.#slides.isLast;
@@ -215,7 +232,26 @@ class Viewer {
     if (button.dataset.step) this.step(Number(button.dataset.step));
     else if (button.dataset.zoom) this.#zoomBy(button.dataset.zoom);
     else if (button === this.full) this.#toggleFull();
+    else if (button === this.like) this.#toggleLike();
     else if ("leave" in button.dataset) this.dialog.close();
+  }
+
+  // The hearts on the page behind follow, so that both say the same.
+  async #toggleLike() {
+    const slide = this.#slides.current;
+    const wanted = !slide.isFavourite;
+    if (!(await mark(slide, wanted))) {
+      this.say.textContent = "That did not work. Check the connection, then try again.";
+      return;
+    }
+    slide.isFavourite = wanted;
+    if (slide === this.#slides?.current) this.like.ariaPressed = String(wanted);
+    this.say.textContent = wanted ? "A favourite" : "Not a favourite any more";
+    for (const heart of document.querySelectorAll(`.heart[action^="${CSS.escape(pathOf(slide))}"] button`)) {
+      heart.ariaPressed = String(wanted);
+      heart.value = wanted ? "0" : "1";
+      heart.classList.toggle("on", wanted);
+    }
   }
 
   #zoomBy(what) {
@@ -257,46 +293,56 @@ class Viewer {
     this.#quiet = setTimeout(() => this.box.classList.toggle("quiet", this.show.isPlaying), QUIET_AFTER);
   }
 
+  #clear() {
+    for (const { figure } of this.#shown.values()) figure.remove();
+    this.#shown.clear();
+  }
+
   #closed() {
+    if (this.dialog.open || !this.#slides) return; // opened again before this was told
     this.show.pause();
     clearTimeout(this.#quiet);
     if (document.fullscreenElement) document.exitFullscreen();
-    const { href } = this.#slides.current;
+    const slides = this.#slides;
     const opener = this.#opener;
     this.#slides = this.#opener = null;
-    for (const { figure } of this.#shown.values()) figure.remove();
-    this.#shown.clear();
-    opener.back(href);
+    this.#clear();
+    opener.back(slides);
   }
 }
 
 const dialog = document.getElementById("viewer");
 
-const linkOf = (tile) => tile.querySelector(":scope > a[href]");
+const linkTo = (slide) => [...document.querySelectorAll(".tile > a[href]")].find((link) => link.pathname === pathOf(slide));
 
-const backToTile = (tile) => (href) => {
-  const { pathname } = new URL(href, location.href);
-  const seen = [...document.querySelectorAll(".tile > a[href]")].find((link) => link.pathname === pathname);
-  const link = seen ?? linkOf(tile);
-  link.scrollIntoView({ block: "nearest" });
-  link.focus({ preventScroll: true });
+// The page behind keeps pace, so its next ones come as well; at the end the focus goes to the tile of the picture that was
+// looked at last, or where that has left the document to the nearest one.
+const openerOfTile = {
+  follow: (slide) => linkTo(slide)?.scrollIntoView({ block: "nearest", behavior: "instant" }),
+  back: ({ list, at }) => {
+    const byDistance = list.map((slide, index) => [Math.abs(index - at), slide]).sort(([one], [other]) => one - other);
+    const link = byDistance.map(([, slide]) => linkTo(slide)).find(Boolean);
+    link?.scrollIntoView({ block: "nearest", behavior: "instant" });
+    link?.focus({ preventScroll: true });
+  },
 };
 
 // From a picture's own page one comes back to the page of the picture that was looked at last.
-const backToPage = (first, element) => (href) => {
-  if (href === first) element.focus();
-  else location.assign(href);
-};
+const openerOfPage = (first, element) => ({
+  follow: () => {},
+  back: ({ current }) => (current === first ? element.focus() : location.assign(current.href)),
+});
 
 const begin = (dialog) => {
   const viewer = new Viewer(dialog);
   const options = { onChange: () => viewer.refresh() };
   const openTile = (tile) => {
-    if (slideOfTile(tile)) viewer.begin(Slides.ofTiles(tile, options), { back: backToTile(tile) });
+    if (slideOfTile(tile)) viewer.begin(Slides.ofTiles(tile, options), openerOfTile);
   };
   const openPage = (element) => {
     const slide = JSON.parse(element.dataset.view);
-    viewer.begin(new Slides([slide], 0, options), { back: backToPage(slide.href, element) });
+    slide.isFavourite = document.querySelector("#inspector-head .heart button")?.ariaPressed === "true";
+    viewer.begin(new Slides([slide], 0, options), openerOfPage(slide, element));
   };
   const open = (element) => (element.dataset.view ? openPage(element) : openTile(element.closest(".tile")));
 

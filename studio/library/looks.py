@@ -37,7 +37,7 @@ class Look:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What slides.js reads."""
+        """What slides.js reads; `is_favourite` is there where the pictures were loaded for a person."""
         return {
             "href": self.at.page,
             "caption": self.asset.caption,
@@ -45,6 +45,7 @@ class Look:
             "width": self.asset.width,
             "height": self.asset.height,
             "hasAlpha": self.asset.has_alpha,
+            "isFavourite": bool(getattr(self.asset, "is_favourite", False)),
             "thumb": self.at.small,
             "preview": self.preview,
             "original": self.at.original,

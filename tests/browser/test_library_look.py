@@ -140,8 +140,13 @@ def test_viewer_leafs_zooms_and_gives_the_focus_back(looker: Visitor) -> None:
     page.mouse.dblclick(600, 400)
     viewer.wait_for_scale("a === 1")
 
+    # F marks it for whoever looks, in the viewer and on the tile behind.
+    viewer.press("f")
+    expect(viewer.dialog.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+    expect(tile(page, 4).locator("..").locator(".heart button")).to_have_attribute("aria-pressed", "true")
+
     # Tab stays inside, Escape leads back to the tile of the picture that was looked at last.
-    for _ in range(14):
+    for _ in range(15):
         viewer.press("Tab")
         assert page.evaluate(_INSIDE)
     viewer.press("Escape")
