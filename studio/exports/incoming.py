@@ -22,12 +22,12 @@ from studio.audit.actions import Action
 from studio.audit.services import record
 from studio.exports.incoming_rows import PictureRow
 from studio.exports.incoming_shelves import Shelves, known_tags
-from studio.exports.making import marks_of
 from studio.exports.manifest import JSON_NAME, Manifest, read_manifest
 from studio.exports.unzip import Archive, BadArchive
 from studio.library import names
 from studio.library.errors import BadImage
 from studio.library.models import OPENING_LENGTH, Asset, AssetTag, CollectionItem, Favourite, Source
+from studio.library.provenance import marks_of, packet_for
 from studio.library.sniff import MAX_BYTES, kind_of
 from studio.library.store import CheckedImage, check_image, put_image
 from studio.library.words import sort_name, vector_of
@@ -223,7 +223,8 @@ class Import:
     def _put(self, prepared: Iterable[_Prepared]) -> None:
         """Write the files; what a crash leaves of them without rows is written again, or swept away."""
         for one in prepared:
-            put_image(team_id=self._team.pk, file_key=one.file_key, checked=one.checked, data=one.data)
+            packet = packet_for(source=one.row.source, model_title=one.row.model.title)
+            put_image(team_id=self._team.pk, file_key=one.file_key, checked=one.checked, data=one.data, packet=packet)
             if one.received is not None:
                 kind = one.received.content_type
                 name = names.received_name(team_id=self._team.pk, file_key=one.file_key, content_type=kind)
@@ -278,7 +279,7 @@ class Import:
             file_name=row.file_name,
             status=row.status,
             rating=row.rating,
-            marks=marks_of(received.data if received else one.data),
+            marks=marks_of(received.data, received.content_type) if received else list(checked.marks),
             received_sha256=one.received_sha256,
             received_crc32=received.crc32 if received else None,
             received_size=len(received.data) if received else None,

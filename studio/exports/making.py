@@ -13,17 +13,15 @@ from django.core.files.storage import default_storage
 from studio.exports.facts import Known
 from studio.exports.models import Export, What
 from studio.library import files, names
-from studio.library.convert import MADE_BY_MODEL, convert
+from studio.library.convert import TYPES, convert
 from studio.library.errors import BadImage
 from studio.library.models import Asset
 from studio.library.pixels import PREVIEW_SIDE
+from studio.library.provenance import marks_of
 
 logger = logging.getLogger(__name__)
 
-TYPES: Final = {"jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
 _DEFAULT_QUALITY: Final = 85
-# What a manifest says of a file that carries IPTC's digital source type.
-MARK: Final = "iptc:trainedAlgorithmicMedia"
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,5 @@ def _made_name(export: Export, asset_id: int, content_type: str) -> str:
 
 
 def _measured(name: str, data: bytes, content_type: str) -> Made:
-    return Made(name, len(data), zlib.crc32(data), hashlib.sha256(data).hexdigest(), content_type, marks_of(data))
-
-
-def marks_of(data: bytes) -> list[str]:
-    """Return the signs of origin in a file that was made here."""
-    return [MARK] if MADE_BY_MODEL.encode() in data else []
+    marks = marks_of(data, content_type)
+    return Made(name, len(data), zlib.crc32(data), hashlib.sha256(data).hexdigest(), content_type, marks)

@@ -21,6 +21,8 @@ from studio.generations.spec import GenerationSpec
 from studio.generations.spool import forget_answer, spool_path
 from studio.library import files
 from studio.library.errors import StoreDown
+from studio.library.models import Source
+from studio.library.provenance import packet_for
 from studio.library.store import BadImage, check_image, put_image
 from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, ReceivedImage
 from studio.providers.adapters.errors import ProviderError
@@ -243,8 +245,10 @@ def _store(attempt: Attempt, index: int, image: ReceivedImage, data: bytes | Non
     except BadImage as error:
         return Missing("bad_image", str(error))
     key = delivery.file_key(attempt, index)
+    generation = attempt.generation
+    packet = packet_for(source=Source.GENERATED, model_title=generation.model.title)
     try:
-        put_image(team_id=attempt.generation.team_id, file_key=key, checked=checked, data=data)
+        put_image(team_id=generation.team_id, file_key=key, checked=checked, data=data, packet=packet)
     except StoreDown:
         return STORE_AWAY
     except OSError:

@@ -49,15 +49,31 @@ def decode(data: bytes, kind: Kind) -> Image.Image:
 
     The size that the header states is checked before any pixel is made.
     """
+    image = opened(data, kind)
     try:
-        image = Image.open(BytesIO(data), formats=[kind.pillow])
-        _check_size(image)
         image.load()
     except _BOMBS as error:
         raise BadImage(TOO_LARGE) from error
     except DECODE_ERRORS as error:
         raise BadImage(INCOMPLETE if "truncated" in str(error) else DAMAGED) from error
     return image
+
+
+def opened(data: bytes, kind: Kind) -> Image.Image:
+    """Read a picture's head only; raises BadImage."""
+    try:
+        image = Image.open(BytesIO(data), formats=[kind.pillow])
+    except _BOMBS as error:
+        raise BadImage(TOO_LARGE) from error
+    except DECODE_ERRORS as error:
+        raise BadImage(INCOMPLETE if "truncated" in str(error) else DAMAGED) from error
+    _check_size(image)
+    return image
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """Return what brings the picture upright; None where it is."""
+    return _TURNS.get(orientation_of(image))
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -75,12 +91,15 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     return (height, width) if orientation_of(image) >= 5 else (width, height)
 
 
-def shrink(image: Image.Image, longest: int) -> Image.Image:
-    """Return the picture as people see it, at most `longest` on its longer side: upright, 8-bit sRGB, no metadata."""
+def shrink(image: Image.Image, longest: int, *, fine: bool = False) -> Image.Image:
+    """Return the picture as people see it, at most `longest` on its longer side: upright, 8-bit sRGB, no metadata.
+
+    `fine` takes the time that a file to keep is worth.
+    """
     profile = image.info.get("icc_profile")
-    small = _reduced(_eight_bit(image), longest)
+    small = _reduced(_eight_bit(image), longest, fine=fine)
     small = _in_srgb(small, profile if isinstance(profile, bytes) else b"")
-    turn = _TURNS.get(orientation_of(image))
+    turn = turn_of(image)
     upright = small if turn is None else small.transpose(turn)
     upright.info = {}
     return upright
@@ -121,10 +140,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _reduced(image: Image.Image, longest: int) -> Image.Image:
+def _reduced(image: Image.Image, longest: int, *, fine: bool) -> Image.Image:
     width, height = image.size
     scale = min(1.0, longest / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if fine:
+        return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.0)
 
 

@@ -28,11 +28,14 @@ def add_asset(
     source: Source = Source.GENERATED,
     connection_id: int | None = None,
     connection_name: str = "",
+    file_name: str = "",
+    received: CheckedImage | None = None,
 ) -> Asset:
     """Create the row of a picture whose files `store.put_image` has already written; part of the caller's transaction.
 
-    `revised_prompt` is the provider's text and is cut and cleaned to what the database can hold. A second row for the
-    same file or the same slot raises IntegrityError.
+    `received` describes the file as received where what is shown is another one. `revised_prompt` is the provider's
+    text and is cut and cleaned to what the database can hold. A second row for the same file, the same slot or the same
+    upload raises IntegrityError.
     """
     return Asset.objects.create(
         team_id=team_id,
@@ -58,8 +61,14 @@ def add_asset(
         source=source,
         connection_id=connection_id,
         connection_name=connection_name,
-        sort_name=sort_name(prompt[:OPENING_LENGTH]),
-        words=vector_of(prompt),
+        file_name=file_name,
+        marks=list(received.marks if received else checked.marks),
+        received_sha256=(received or checked).sha256 if source == Source.UPLOADED else "",
+        received_crc32=received.crc32 if received else None,
+        received_size=received.size if received else None,
+        received_type=received.content_type if received else "",
+        sort_name=sort_name(prompt[:OPENING_LENGTH] or file_name),
+        words=vector_of("", prompt, "", file_name),
     )
 
 

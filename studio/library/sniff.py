@@ -24,7 +24,7 @@ _MAX_PNG_CHUNKS: Final = 200_000
 # Every scan of a progressive JPEG passes over all pixels; real ones have about ten.
 _MAX_JPEG_SCANS: Final = 100
 # A marker that is neither a stuffed byte nor a restart; with fill bytes, the last 0xFF is the one that counts.
-_JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
+JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _JPEG_END: Final = 0xD9
 _JPEG_SCAN: Final = 0xDA
 _JPEG_BARE: Final = frozenset({0x01, 0xD8})
@@ -98,7 +98,7 @@ def _check_png(data: bytes) -> None:
 def _check_jpeg(data: bytes) -> None:
     """Walk the segments up to the end marker and count the scans."""
     position, scans = 2, 0
-    while found := _JPEG_MARKER.search(data, position):
+    while found := JPEG_MARKER.search(data, position):
         marker = found[1][0]
         position = found.end()
         if marker == _JPEG_END:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from studio.library import names, pixels
 from studio.library.errors import BadImage
-from studio.library.models import Asset
+from studio.library.models import Asset, Source
+from studio.library.provenance import marked, marks_of, packet_for
 from studio.library.sniff import kind_of
 
 __all__ = ["BadImage", "CheckedImage", "check_image", "make_preview", "put_image"]
@@ -34,6 +35,7 @@ class CheckedImage:
     sha256: str
     crc32: int
     size: int
+    marks: tuple[str, ...]
 
 
 def check_image(data: bytes) -> CheckedImage:
@@ -57,18 +59,21 @@ def check_image(data: bytes) -> CheckedImage:
         sha256=hashlib.sha256(data).hexdigest(),
         crc32=zlib.crc32(data),
         size=len(data),
+        marks=tuple(marks_of(data, kind.content_type)),
     )
 
 
-def put_image(*, team_id: int, file_key: UUID, checked: CheckedImage, data: bytes) -> None:
+def put_image(*, team_id: int, file_key: UUID, checked: CheckedImage, data: bytes, packet: bytes = b"") -> None:
     """Write the bytes as received, then the thumbnail; the same call again writes the same files.
 
+    `packet`, of `provenance.packet_for`, tells what made the picture: the thumbnail carries it.
     Durable when it returns; OSError when the disk refuses. Never inside a transaction.
     """
     original = names.original_name(team_id=team_id, file_key=file_key, content_type=checked.content_type)
     default_storage.save(original, ContentFile(data))
     if checked.thumbnail is not None:
-        default_storage.save(names.thumb_name(team_id=team_id, file_key=file_key), ContentFile(checked.thumbnail))
+        thumb = marked(checked.thumbnail, names.DERIVED_TYPE, packet)
+        default_storage.save(names.thumb_name(team_id=team_id, file_key=file_key), ContentFile(thumb))
 
 
 def make_preview(asset: Asset) -> None:
@@ -80,10 +85,14 @@ def make_preview(asset: Asset) -> None:
         data = file.read()
     image = pixels.decode(data, kind_of(data))
     preview = pixels.shrink(image, pixels.PREVIEW_SIDE)
-    default_storage.save(asset.preview_name, ContentFile(pixels.as_webp(preview)))
+    _save_derived(asset, asset.preview_name, preview)
     if not asset.has_thumb:
-        thumb = pixels.shrink(preview, pixels.THUMB_SIDE)
-        default_storage.save(asset.thumb_name, ContentFile(pixels.as_webp(thumb)))
+        _save_derived(asset, asset.thumb_name, pixels.shrink(preview, pixels.THUMB_SIDE))
+
+
+def _save_derived(asset: Asset, name: str, small: Image.Image) -> None:
+    packet = packet_for(source=Source(asset.source), model_title=asset.model_title)
+    default_storage.save(name, ContentFile(marked(pixels.as_webp(small), names.DERIVED_TYPE, packet)))
 
 
 @dataclass(frozen=True)
