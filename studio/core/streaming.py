@@ -29,8 +29,8 @@ CHUNK: Final = 256 * 1024
 STRETCH: Final = 8 * 1024 * 1024
 # ASGI's name for it.
 ZERO_COPY: Final = "http.response.zerocopysend"
-# As much as the kernel reads ahead: where one byte of it is in memory, all of it mostly is.
-_PROBE: Final = 128 * 1024
+# Where one byte is in the kernel's memory, so are mostly those that follow: what was read once came in stretches.
+_PROBE: Final = 512 * 1024
 SLOT: Final = "atelier.body"
 # Marks the very response whose body waits in the scope: an error page that took its place does not carry it.
 MARK: Final = "X-Atelier-Body"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import burst, idle, latency, ledger, pages
+from tests.bench import archive, burst, delivery, idle, latency, ledger, pages, scroll
 from tests.bench.figures import Figure, Sheet, table
 from tests.bench.scene import Scene, scene
 
@@ -19,6 +19,12 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Scene, Sheet], None]]] = {
     "shown": ("Provider → open page", latency.measure_shown),
     "ledger": ("Credits of one hot team, 8 threads", ledger.measure),
     "pages": (f"Pages with {pages.PICTURES} pictures", pages.measure),
+    "archive": (
+        f"Archives: {archive.COUNT:,} files of 1.5 MB beside nginx, {archive.MANY:,} files, 30 GB",
+        archive.measure,
+    ),
+    "delivery": (f"An original of {delivery.SIZE / 1e9:g} GB, sent by nginx on our word", delivery.measure),
+    "scroll": (f"A browser scrolls through {scroll.PICTURES:,} pictures", scroll.measure),
     "idle": (f"Everything idle for {idle.SECONDS:g} s", idle.measure),
 }
 

@@ -49,7 +49,7 @@ def _beside_nginx(made: Installation, browser: Browser, web: Process, sheet: She
     ready = made.home / "ready"
     ready.mkdir()
     whole = take(address, cookie=cookie, into=ready / "library.zip")
-    assert whole.length == int(whole.headers["content-length"])
+    assert (whole.status, whole.length) == (200, int(whole.headers.get("content-length", 0))), whole
     with zipfile.ZipFile(ready / "library.zip") as archive:
         assert archive.testzip() is None
     with _nginx(made.home) as (server, base):

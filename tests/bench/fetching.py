@@ -49,7 +49,13 @@ def take(url: str, *, cookie: str = "", headers: Mapping[str, str] | None = None
         if file:
             file.close()
         connection.close()
-    return Taken(answer.status, dict(answer.getheaders()), length, first, time.monotonic() - began)
+    return Taken(
+        answer.status,
+        {name.lower(): value for name, value in answer.getheaders()},
+        length,
+        first,
+        time.monotonic() - began,
+    )
 
 
 def read_range(url: str, start: int, stop: int, *, cookie: str) -> bytes:
