@@ -45,15 +45,15 @@ class Compared:
         return self.look.asset
 
 
-def read_ids(data: QueryDict) -> list[int]:
+def read_ids(data: QueryDict, *, least: int = LEAST_COMPARED, most: int = MOST_COMPARED) -> list[int]:
     """Read two to four pictures, `ids=1,2` or `ids=1&ids=2`, each once; raises BadInput in words."""
     values = [part.strip() for value in data.getlist("ids") for part in value.split(",") if part.strip()]
     if not all(part.isascii() and part.isdigit() and len(part) <= _LONGEST_ID for part in values):
         raise BadInput("The address of this comparison holds something that is not an image.")
     ids = list(dict.fromkeys(int(part) for part in values))
-    if len(ids) < LEAST_COMPARED:
+    if len(ids) < least:
         raise BadInput("A comparison needs two images at least. Choose two to four in the library, then press Compare.")
-    if len(ids) > MOST_COMPARED:
+    if len(ids) > most:
         raise BadInput(f"At most four images can be compared at once; these are {len(ids):,}.")
     return ids
 

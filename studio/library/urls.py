@@ -26,6 +26,7 @@ urlpatterns = [
     path("t/<slug:team_slug>/assets/<int:pk>/around/", views_look.slides, name="slides"),
     path("t/<slug:team_slug>/compare/", views_look.compare, name="compare"),
     path("t/<slug:team_slug>/compare/pick/", views_look.pick, name="pick"),
+    path("t/<slug:team_slug>/compare/add/", views_look.compare_add, name="compare_add"),
     # Acts on many, and the bin
     path("t/<slug:team_slug>/library/bulk/", views_bulk.bulk, name="bulk"),
     path("t/<slug:team_slug>/library/bulk/running/", views_bulk.running, name="bulk_running"),

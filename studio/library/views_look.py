@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,12 +13,13 @@ from studio.core.errors import BadInput
 from studio.library import comparing, editing
 from studio.library.looks import Look
 from studio.library.models import Asset
-from studio.library.queries import around
+from studio.library.queries import around, find
 from studio.library.search import LibrarySearch
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
 AROUND: Final = 24
+OFFERED: Final = 24
 
 
 @team_required(Role.VIEWER)
@@ -58,6 +60,23 @@ def pick(request: TeamRequest) -> HttpResponse:
     return redirect(f"{reverse('library:compare', args=[request.team.slug])}?ids={found['ids']}")
 
 
+@team_required(Role.VIEWER)
+@require_safe
+def compare_add(request: TeamRequest) -> HttpResponse:
+    """Offer pictures to add to a comparison: the newest, or what a search finds."""
+    ids = comparing.read_ids(request.GET, least=1, most=comparing.MOST_COMPARED - 1)
+    search = LibrarySearch.read(urlencode({"q": request.GET.get("q", "")}))
+    found = find(request.team, request.user, search, size=OFFERED + len(ids))
+    context = {
+        "title": "Add an image",
+        "body": "library/compare_add_form.html",
+        "ids": ",".join(map(str, ids)),
+        "search": search,
+        "offered": [asset for asset in found.items if asset.pk not in ids][:OFFERED],
+    }
+    return render(request, "components/dialog_content.html" if request.htmx else "library/compare_add.html", context)
+
+
 def _comparison(request: TeamRequest, ids: Sequence[int]) -> dict[str, Any]:
     found = Asset.objects.for_team(request.team).unpurged().select_related("author").in_bulk(ids)
     if len(found) < len(ids):
@@ -68,4 +87,5 @@ def _comparison(request: TeamRequest, ids: Sequence[int]) -> dict[str, Any]:
         "compared": comparing.compare(assets, slug=request.team.slug, may_organise=may_organise),
         "tallest": min(assets, key=lambda asset: asset.width / asset.height),
         "ids": ",".join(map(str, ids)),
+        "may_add": len(ids) < comparing.MOST_COMPARED,
     }

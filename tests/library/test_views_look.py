@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
-from studio.library import binning, views_look
+from studio.library import binning, editing, views_look
 from studio.library.models import Asset, Source, Status
 from studio.teams.models import Team
 from tests.conftest import ClientOf
@@ -166,6 +166,7 @@ def test_picture_goes_to_the_viewer_with_all_it_needs(team: Team, viewer: User, 
         "width": 96,
         "height": 64,
         "hasAlpha": False,
+        "isFavourite": False,
         "thumb": f"{base}file/thumb/",
         "preview": f"{base}file/preview/",
         "original": f"{base}file/original/",
@@ -226,6 +227,14 @@ SLIDES_QUERIES = 6  # session, user, membership, asset, the ids around it, their
 def test_way_that_cannot_be_read_is_refused(team: Team, viewer: User, client_of: ClientOf, query: str) -> None:
     answer = client_of(viewer).get(f"{HOME}/assets/{make_asset(team).pk}/around/?{query}")
     assert answer.status_code == 400
+
+
+def test_viewer_knows_a_persons_own_favourites(team: Team, member: User, viewer: User, client_of: ClientOf) -> None:
+    first, liked = make_asset(team), make_asset(team)
+    editing.favourite(team_id=team.pk, asset_ids=[liked.pk], user_id=viewer.pk)
+    for user, is_favourite in ((viewer, True), (member, False)):
+        answer = client_of(user).get(f"{HOME}/assets/{first.pk}/around/?way=before")
+        assert [slide["isFavourite"] for slide in answer.json()["slides"]] == [is_favourite]
 
 
 # Comparisons
@@ -364,9 +373,43 @@ def test_picture_in_the_bin_is_not_picked(team: Team, member: User, client_of: C
     assert Asset.objects.get(pk=one.pk).status == "draft"
 
 
+def test_image_is_added_from_the_newest_or_a_search(team: Team, viewer: User, client_of: ClientOf) -> None:
+    fox, heron, one = (make_asset(team, prompt=prompt) for prompt in ("A fox", "A heron", "A lighthouse"))
+    client = client_of(viewer)
+    assert f"compare/add/?ids={one.pk},{fox.pk}" in page_of(client, f"compare/?ids={one.pk},{fox.pk}")
+    page = page_of(client, f"compare/add/?ids={one.pk}")
+    assert re.findall(r'href="/t/halden-co/compare/\?ids=([\d,]+)"', page) == [
+        f"{one.pk},{heron.pk}",
+        f"{one.pk},{fox.pk}",
+    ]
+    page = page_of(client, f"compare/add/?ids={one.pk}&q=fox")
+    assert re.findall(r'href="/t/halden-co/compare/\?ids=([\d,]+)"', page) == [f"{one.pk},{fox.pk}"]
+    assert "No other image is found." in page_of(client, f"compare/add/?ids={one.pk}&q=walrus")
+    part = client.get(f"{HOME}/compare/add/?ids={one.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert part.strip().startswith("<header>")
+
+
+def test_comparison_of_four_takes_no_more(team: Team, viewer: User, client_of: ClientOf) -> None:
+    ids = ",".join(str(make_asset(team).pk) for _ in range(4))
+    client = client_of(viewer)
+    assert "compare/add/" not in page_of(client, f"compare/?ids={ids}")
+    assert client.get(f"{HOME}/compare/add/?ids={ids}").status_code == 400
+    assert client.get(f"{HOME}/compare/add/").status_code == 400
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_offer_takes_the_same_queries_for_few_and_many(
+    team: Team, viewer: User, client_of: ClientOf, count: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    first, *_ = [make_asset(team) for _ in range(count + 1)]
+    client = client_of(viewer)
+    with django_assert_num_queries(7):  # session, user, membership, ids of the search, their rows, balance, teams
+        page_of(client, f"compare/add/?ids={first.pk}")
+
+
 # For whom
 
-PATHS = ["compare/?ids={one},{two}", "assets/{one}/around/?way=after"]
+PATHS = ["compare/add/?ids={one}", "compare/?ids={one},{two}", "assets/{one}/around/?way=after"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -377,7 +420,7 @@ def test_stranger_finds_nothing(team: Team, stranger: User, client_of: ClientOf,
     assert "Halden" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PATHS[1:])
 def test_pictures_of_another_team_are_not_found(
     team: Team, other_team: Team, stranger: User, client_of: ClientOf, path: str
 ) -> None:
