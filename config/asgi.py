@@ -4,6 +4,7 @@ The server calls `stop_streams` when it is told to end: it waits for open stream
 """
 
 import os
+import re
 from typing import Final
 
 from asgiref.sync import sync_to_async
@@ -23,6 +24,14 @@ from studio.live.stream import LiveStream  # noqa: E402
 from studio.teams.access_live import live_grant, still_granted  # noqa: E402
 
 MOST_REQUEST_BYTES: Final = 64 * 1024 * 1024
+# One picture of 128 MB, the most that is kept, and the form around it.
+MOST_UPLOAD_BYTES: Final = 130 * 1024 * 1024
+_UPLOAD: Final = re.compile(r"/t/[^/]+/library/upload/")
+
+
+def most_bytes(path: str) -> int:
+    """Return the longest body that an address takes."""
+    return MOST_UPLOAD_BYTES if _UPLOAD.fullmatch(path) else MOST_REQUEST_BYTES
 
 
 class OneHopHandler(ASGIHandler):
@@ -46,7 +55,7 @@ class Site:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        django = ThreadCap(OneHopHandler(), most_bytes=MOST_REQUEST_BYTES)
+        django = ThreadCap(OneHopHandler(), most_bytes=most_bytes)
         prefix, find = whitenoise_lookup()
         static = StaticFiles(BodyStreamer(django), prefix=prefix, find=find)
         self._app: App = LiveStream(static, hub=hub, authorise=live_grant)

@@ -95,10 +95,19 @@ class ThreadCap:
 
     A place is taken when the request's body is complete and given back when Django has finished, so neither a slow
     sender nor a slow reader holds one. For that an answer is collected before it is sent: pages are short, and files
-    go past Django (`streaming.py`). Who waits too long gets 503, a body that is too long gets 413.
+    go past Django (`streaming.py`). Who waits too long gets 503, a body that is too long gets 413: at once, where its
+    header says so. `most_bytes` is the limit for everything, or says it for each path.
     """
 
-    def __init__(self, app: App, *, places: int = 16, queue: int = 256, patience: float = 5, most_bytes: int) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        most_bytes: int | Callable[[str], int],
+        places: int = 16,
+        queue: int = 256,
+        patience: float = 5,
+    ) -> None:
         self._app = app
         self._gate = Gate(places, queue=queue, patience=patience)
         self._most_bytes = most_bytes
@@ -107,7 +116,8 @@ class ThreadCap:
         """Pass one request through; everything else, such as the lifespan, is no business of Django's."""
         if scope["type"] != "http":
             return
-        visit = _Visit(self._gate, receive, most_bytes=self._most_bytes)
+        limit = self._most_bytes(scope["path"]) if callable(self._most_bytes) else self._most_bytes
+        visit = _Visit(self._gate, receive, most_bytes=limit, announced=_announced(scope))
         try:
             await self._app(scope, visit.receive, visit.collect)
         finally:
@@ -120,19 +130,28 @@ class ThreadCap:
             await send(message)
 
 
+def _announced(scope: Scope) -> int:
+    """Return how long the body is said to be; 0 where nothing, or nothing of use, is said."""
+    length = header(scope, b"content-length")
+    return int(length) if length.isascii() and length.isdigit() and len(length) <= 18 else 0
+
+
 class _Visit:
     """One request on its way through Django."""
 
-    def __init__(self, gate: Gate, receive: Receive, *, most_bytes: int) -> None:
+    def __init__(self, gate: Gate, receive: Receive, *, most_bytes: int, announced: int) -> None:
         self._gate = gate
         self._receive = receive
         self._room = most_bytes
+        self._is_hopeless = announced > most_bytes
         self._inside = False
         self.refusal: tuple[int, str] | None = None
         self.answer: list[Message] = []
 
     async def receive(self) -> Message:
         """Hand the body on; its last part waits for a place, and a refusal looks to Django like a hang-up."""
+        if self._is_hopeless:
+            return self._refuse(413, "The request is too large.")
         message = await self._receive()
         if message["type"] != "http.request" or self._inside:
             return message

@@ -35,6 +35,32 @@ def test_body_past_the_limit_is_refused(server: Server, headers: dict[str, str])
     assert answer == 413
 
 
+def test_body_that_is_announced_too_long_is_refused_before_it_arrives(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 209715200\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+def test_an_address_may_have_a_limit_of_its_own() -> None:
+    app = ThreadCap(_django, most_bytes={"/": 4, "/large": 5}.__getitem__)
+    assert [asyncio.run(_send(app, path)) for path in ("/", "/large")] == [413, 200]
+
+
+async def _send(app: ThreadCap, path: str) -> int:
+    """Send five bytes to an address."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"12345", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app({"type": "http", "method": "POST", "path": path, "headers": []}, receive, send)
+    status: int = sent[0]["status"]
+    return status
+
+
 def _post(server: Server, body: bytes, headers: dict[str, str]) -> int:
     content = iter([body]) if headers else body
     return httpx.post(f"{server.url}/echo", content=content, trust_env=False).status_code
@@ -62,7 +88,7 @@ async def _ask(app: ThreadCap) -> tuple[int, dict[bytes, bytes], bytes]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await app({"type": "http", "method": "GET", "headers": []}, receive, send)
+    await app({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(part.get("body", b"") for part in sent[1:])
 
 
