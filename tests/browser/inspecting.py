@@ -33,6 +33,8 @@ _SIDEWAYS = """() => {
 _STILL = """() => document.getAnimations()
   .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
   .forEach((one) => one.finish())"""
+# A new width takes a frame to reach everything that follows it.
+_SETTLED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
 # The checker leaves empty ones behind, and the page would pass them on to what it fetches.
 _UNSTYLE = """() => document.querySelectorAll('[style=""]').forEach((element) => element.removeAttribute("style"))"""
 
@@ -73,6 +75,7 @@ def inspect(page: Page, name: str) -> None:
         found += [f"{name} {theme} {width}: {line}" for line in _violations(page)]
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.evaluate(_SETTLED)
         overflow = page.evaluate(_SIDEWAYS)
         found += [f"{name} {width} scrolls sideways by {overflow}"] if overflow else []
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
