@@ -40,8 +40,11 @@ def program() -> str:
 
 
 @contextmanager
-def nginx_before(server_port: int, *, media: Path, folder: Path) -> Iterator[str]:
-    """Run docker/nginx.conf in front of a server, with `media` as the folder of pictures; yields its address."""
+def nginx_before(server_port: int, *, media: Path, folder: Path, beside: str = "") -> Iterator[str]:
+    """Run docker/nginx.conf in front of a server, with `media` as the folder of pictures; yields its address.
+
+    `beside` are further servers of the same nginx.
+    """
     port = free_port()
     site = (ROOT / "docker" / "nginx.conf").read_text()
     for written, ours in [
@@ -51,7 +54,7 @@ def nginx_before(server_port: int, *, media: Path, folder: Path) -> Iterator[str
     ]:
         assert site.count(written) == 1
         site = site.replace(written, ours)
-    (folder / "site.conf").write_text(site)
+    (folder / "site.conf").write_text(f"{site}\n{beside}")
     (folder / "nginx.conf").write_text(_MAIN.format(folder=folder))
     started = subprocess.Popen([program(), "-c", str(folder / "nginx.conf"), "-p", str(folder)])
     try:

@@ -171,6 +171,22 @@ def test_store_that_is_away_is_said_and_gone_on_from(archive: Path, target: Team
     assert bring(archive)[0] == {**NOTHING, "imported": 7}
 
 
+def test_full_disk_is_said_and_gone_on_from(archive: Path, target: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "_AT_ONCE", 3)
+    put = incoming.put_image
+
+    def full(**picture: Any) -> None:
+        if Asset.objects.filter(team=target).exists():
+            raise OSError(28, "No space left on device")
+        put(**picture)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(incoming, "put_image", full)
+        with pytest.raises(CommandError, match=r"No space left on device\. What was imported so far stays"):
+            bring(archive)
+    assert bring(archive)[0] == {**NOTHING, "imported": 4, "already": 3}
+
+
 @pytest.mark.parametrize("cut", [1, 10, 22, 60, 200])
 def test_archive_that_was_cut_short_is_no_archive(cut: int, archive: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:-cut])

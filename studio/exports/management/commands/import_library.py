@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -42,19 +42,22 @@ class Command(BaseCommand):
         if team is None:
             raise CommandError(f"There is no team {options['team']!r}.")
         author = _author(team, options["author"])
-        try:
-            with options["path"].open("rb") as file:
-                work = Import(Archive(file), team=team, author=author, is_dry=options["dry_run"])
-                done = work.run(on_progress=self._went_on, on_refused=self._refused)
-        except StudioError as error:
-            raise CommandError(error.message) from error
-        except OSError as error:
-            raise CommandError(f"{options['path']} cannot be read: {error.strerror}.") from error
-        finally:
-            self._progress.end()
+        with _opened(options["path"]) as file:
+            done = self._import(file, team, author, is_dry=options["dry_run"])
         self._sum_up(done, is_dry=options["dry_run"])
         if done.refused:
             sys.exit(1)
+
+    def _import(self, file: IO[bytes], team: Team, author: User, *, is_dry: bool) -> Imported:
+        try:
+            work = Import(Archive(file), team=team, author=author, is_dry=is_dry)
+            return work.run(on_progress=self._went_on, on_refused=self._refused)
+        except StudioError as error:
+            raise CommandError(error.message) from error
+        except OSError as error:
+            raise CommandError(f"{error.strerror}. What was imported so far stays; run this again to go on.") from error
+        finally:
+            self._progress.end()
 
     def _went_on(self, done: int, total: int) -> None:
         self._progress.say(f"{done:,} of {total:,} images" if total >= done else f"{done:,} images")
@@ -78,6 +81,13 @@ class Command(BaseCommand):
         )
         if done.left_out:
             self.stdout.write(f"{done.left_out:,} tags and collections could not be made and were left out.")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _author(team: Team, email: str) -> User:
