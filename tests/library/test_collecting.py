@@ -1,13 +1,26 @@
 """Collections: made, changed, nested, covered and deleted."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
 import pytest
+from django.db import connections
 
 from studio.accounts.models import User
 from studio.audit.actions import Action
 from studio.audit.models import AuditEvent
 from studio.core.errors import BadInput
 from studio.library import collecting
-from studio.library.collecting import change_collection, collect, create_collection, delete_collection, set_cover
+from studio.library.collecting import (
+    change_collection,
+    collect,
+    create_collection,
+    delete_collection,
+    move,
+    set_cover,
+)
 from studio.library.errors import BadName, CollectionGone, NameTaken, TooMany
 from studio.library.models import Asset, Collection, CollectionItem
 from studio.teams.models import Team
@@ -115,3 +128,48 @@ def test_deleted_collection_leaves_pictures_and_lifts_its_children(team: Team, m
     assert (event.subject, event.actor, event.data) == ("Solstice", member, {"images": 1})
     with pytest.raises(CollectionGone):
         delete_collection(collection=top, actor=member)
+
+
+def at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
+    """Run all calls together, each on a connection of its own, and return what each returned or raised."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> object:
+        try:
+            barrier.wait(timeout=60)
+            return call()
+        except (NameTaken, CollectionGone) as error:
+            return type(error)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_six_people_make_the_same_collection_at_once(team: Team, member: User) -> None:
+    outcomes = at_once(
+        [partial(create_collection, team=team, actor=member, name=name) for name in ["Tide", "TIDE"] * 3]
+    )
+    assert outcomes.count(NameTaken) == 5
+    assert Collection.objects.get() in outcomes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_collection_deleted_while_others_use_it(team: Team, member: User) -> None:
+    top = create_collection(team=team, actor=member, name="Tide")
+    inner = create_collection(team=team, actor=member, name="Bowls", parent=top)
+    assets = [make_asset(team).pk for _ in range(6)]
+    collect(asset_ids=assets, collection=top, actor_id=member.pk)
+    there = partial(move, asset_ids=assets, source=top, target=inner, actor_id=member.pk)
+    back = partial(move, asset_ids=assets[::-1], source=inner, target=top, actor_id=member.pk)
+    gone = partial(delete_collection, collection=top, actor=member)
+    cover = partial(set_cover, collection=top, asset_id=None)
+    outcomes = at_once(
+        [there, back, gone, cover, partial(collect, asset_ids=assets, collection=top, actor_id=member.pk)]
+    )
+    assert outcomes[2] is None
+    assert all(outcome is CollectionGone or not isinstance(outcome, type) for outcome in outcomes)
+    assert names() == [("Bowls", "")]
+    assert Asset.objects.count() == 6
