@@ -13,16 +13,24 @@ from PIL import Image
 from studio.library import pixels
 from studio.library.containers import IS_ANIMATED, Edit, Part, edited, parts_of, riff
 from studio.library.errors import BadImage
-from studio.library.sniff import kind_of
+from studio.library.sniff import Kind, kind_of
 
 # What a picture needs to look right; everything else in its file is somebody's notes.
 _PNG_KEPT: Final = frozenset(
     {"PLTE", "IDAT", "IHDR", "IEND", "tRNS", "cHRM", "gAMA", "iCCP", "sBIT", "sRGB", "cICP", "mDCV", "cLLI", "bKGD"}
     | {"hIST", "pHYs"}
 )
-_JPEG_KEPT_APPS: Final = frozenset({"APP0", "APP14"})
+# What decoders need of a JPEG's application segments, by how it begins: density, colour profile, colour transform.
+_KEPT_FOR: Final = {"APP0": b"JFIF\x00", "APP2": b"ICC_PROFILE\x00", "APP14": b"Adobe"}
+# Where Pillow finds an orientation: in EXIF, and failing that in XMP, which text chunks hold too.
+_TURNING: Final = frozenset({"APP1", "eXIf", "iTXt", "tEXt", "zTXt", "EXIF", "XMP "})
+# A JPEG loses as little as it can; lossless WebP at its best would take a large picture half a minute.
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "PNG": {},
+    "WEBP": {"lossless": True, "exact": True, "method": 1, "quality": 40},
+}
 _WEBP_KEPT: Final = frozenset({"VP8 ", "VP8L", "VP8X", "ALPH", "ICCP"})
-_ICC: Final = b"ICC_PROFILE\x00"
 # Of a WebP's flags only transparency and the colour profile stay true.
 _WEBP_FLAGS: Final = 0x10 | 0x20
 
@@ -33,17 +41,23 @@ def cleaned(data: bytes) -> bytes:
     Raises BadImage where a picture that has to be turned cannot be encoded again.
     """
     kind = kind_of(data)
-    image = pixels.opened(data, kind)
-    if pixels.orientation_of(image) != 1 or _is_animated_webp(data, kind.content_type):
+    parts = list(parts_of(data, kind.content_type))
+    if _is_animated_webp(data, parts) or (_may_be_turned(parts) and _is_turned(data, kind)):
         return _encoded_anew(pixels.decode(data, kind), kind.pillow)
-    return _CUTTERS[kind.content_type](data)
+    return _CUTTERS[kind.content_type](data, parts)
 
 
-def _is_animated_webp(data: bytes, content_type: str) -> bool:
-    if content_type != "image/webp":
-        return False
-    first = next(parts_of(data, content_type), None)
-    return first is not None and first.name == "VP8X" and bool(data[first.body] & IS_ANIMATED)
+def _may_be_turned(parts: list[Part]) -> bool:
+    """Whether it is worth asking: Pillow decodes a whole PNG to learn that it says nothing."""
+    return any(part.name in _TURNING for part in parts)
+
+
+def _is_turned(data: bytes, kind: Kind) -> bool:
+    return pixels.orientation_of(pixels.opened(data, kind)) != 1
+
+
+def _is_animated_webp(data: bytes, parts: list[Part]) -> bool:
+    return parts[0].name == "VP8X" and bool(data[parts[0].body] & IS_ANIMATED)
 
 
 def _encoded_anew(image: Image.Image, kind: str) -> bytes:
@@ -52,10 +66,9 @@ def _encoded_anew(image: Image.Image, kind: str) -> bytes:
     upright = image if turn is None else image.transpose(turn)
     profile = image.info.get("icc_profile")
     options: dict[str, Any] = {"icc_profile": profile} if isinstance(profile, bytes) else {}
-    if kind == "JPEG":
-        options |= {"quality": 95, "subsampling": 0}
-    elif kind == "WEBP":
-        options |= {"lossless": True, "exact": True}
+    options |= _OPTIONS[kind]
+    if kind == "PNG" and "transparency" in image.info:
+        options["transparency"] = image.info["transparency"]
     upright.info = {}
     buffer = BytesIO()
     try:
@@ -73,26 +86,23 @@ def _without(data: bytes, parts: list[Part], gone: list[Part]) -> bytes:
     return edited(data, edits) if edits else data
 
 
-def _cut_png(data: bytes) -> bytes:
-    parts = list(parts_of(data, "image/png"))
+def _cut_png(data: bytes, parts: list[Part]) -> bytes:
     return _without(data, parts, [part for part in parts if part.name not in _PNG_KEPT])
 
 
-def _cut_jpeg(data: bytes) -> bytes:
-    parts = list(parts_of(data, "image/jpeg"))
+def _cut_jpeg(data: bytes, parts: list[Part]) -> bytes:
     return _without(data, parts, [part for part in parts if _is_note(data, part)])
 
 
 def _is_note(data: bytes, part: Part) -> bool:
     if part.name == "COM":
         return True
-    if part.name == "APP2":
-        return not data.startswith(_ICC, part.body)
-    return part.name.startswith("APP") and part.name not in _JPEG_KEPT_APPS
+    if part.name in _KEPT_FOR:
+        return not data.startswith(_KEPT_FOR[part.name], part.body)
+    return part.name.startswith("APP")
 
 
-def _cut_webp(data: bytes) -> bytes:
-    parts = list(parts_of(data, "image/webp"))
+def _cut_webp(data: bytes, parts: list[Part]) -> bytes:
     chunks = [_honest(part, data) for part in parts if part.name in _WEBP_KEPT]
     made = riff(chunks)
     return data if made == data else made

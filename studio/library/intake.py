@@ -8,22 +8,28 @@ import logging
 import re
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from studio.accounts.models import User
+from studio.core.errors import Unavailable
 from studio.library import files, names
 from studio.library.binning import restore_assets
 from studio.library.clean import cleaned
-from studio.library.errors import StorageFull, StoreDown
-from studio.library.models import Asset, Source
+from studio.library.collecting import collect
+from studio.library.errors import BadImage, StorageFull, StoreDown
+from studio.library.models import Asset, Collection, Source
+from studio.library.provenance import marked, packet_for
 from studio.library.services import add_asset
+from studio.library.sniff import MAX_BYTES, TOO_HEAVY
 from studio.library.store import CheckedImage, check_image, put_image
 from studio.live.notify import notify
 from studio.teams.models import Team
@@ -33,6 +39,9 @@ logger = logging.getLogger(__name__)
 FILE_NAME_LENGTH: Final = 255
 # Decoding needs a core and up to 12 bytes per pixel each: more at once would only take longer and need more memory.
 _decoding: Final = threading.Semaphore(2)
+# Who works and who waits, out of the 16 requests that a web process takes in: the other pages keep their places.
+_waiting: Final = threading.Semaphore(8)
+_PATIENCE: Final = 20.0
 _SEPARATORS: Final = re.compile(r"[/\\]")
 
 
@@ -60,21 +69,34 @@ class _Upload:
         return self.shown_data is not self.received_data
 
 
-def add_upload(*, team: Team, actor: User, data: bytes, file_name: str) -> Uploaded:
+def add_upload(
+    *, team: Team, actor: User, file: File[Any], file_name: str, collection: Collection | None = None
+) -> Uploaded:
     """Add an uploaded file to a team's library; the same file again is the same picture, and leaves its bin.
 
-    Raises BadImage for what is no picture that can be kept, StorageFull, StoreDown. Not inside a transaction: files
-    are written before the row, and removed again when there is none.
+    With a collection, the picture is filed there too, also one that the library had. Raises BadImage for what is no
+    picture that can be kept, StorageFull, StoreDown, and Unavailable where too many wait already. Not inside a
+    transaction: files are written before the row, and removed again when there is none.
     """
-    known = _find(team, sha256(data).hexdigest())
+    uploaded = _take(team, actor, file, clean_file_name(file_name))
+    if collection is not None:
+        collect(asset_ids=[uploaded.asset.pk], collection=collection, actor_id=actor.pk)
+    return uploaded
+
+
+def _take(team: Team, actor: User, file: File[Any], file_name: str) -> Uploaded:
+    if file.size > MAX_BYTES:
+        raise BadImage(TOO_HEAVY)
+    known = _find(team, _digest_of(file))
     if known is not None:
         return _known(team, known)
-    with _decoding:
-        upload = _read(data)
-    _store(team, upload)
+    with _turn():
+        file.seek(0)
+        upload = _read(file.read())
+        _store(team, upload)
     try:
         with transaction.atomic():
-            asset = _add(team, actor, upload, clean_file_name(file_name))
+            asset = _add(team, actor, upload, file_name)
             notify(team_id=team.pk, event="library", id=asset.pk)
     except IntegrityError:
         # Somebody uploaded the same file at the same moment, and was a little earlier.
@@ -84,6 +106,29 @@ def add_upload(*, team: Team, actor: User, data: bytes, file_name: str) -> Uploa
             raise
         return _known(team, known)
     return Uploaded(asset, is_new=True, was_restored=False)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for one's turn to decode; raises Unavailable where it will not come soon: each who waits holds a thread."""
+    if not _waiting.acquire(blocking=False):
+        raise Unavailable("Many pictures are being checked right now. Try again in a few seconds.")
+    try:
+        if not _decoding.acquire(timeout=_PATIENCE):
+            raise Unavailable("Many pictures are being checked right now. Try again in a few seconds.")
+        try:
+            yield
+        finally:
+            _decoding.release()
+    finally:
+        _waiting.release()
+
+
+def _digest_of(file: File[Any]) -> str:
+    digest = sha256()
+    for block in file.chunks():
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def clean_file_name(name: str) -> str:
@@ -111,15 +156,28 @@ def _known(team: Team, asset: Asset) -> Uploaded:
 def _read(data: bytes) -> _Upload:
     received = check_image(data)
     shown_data = cleaned(data)
+    if shown_data is not data:
+        shown_data = marked(shown_data, received.content_type, _packet_of(received))
     shown = received if shown_data is data else check_image(shown_data)
     return _Upload(uuid4(), received, data, shown, shown_data)
+
+
+def _packet_of(received: CheckedImage) -> bytes:
+    """Return what the file said of how it was made, so that a label is not lost with the notes around it."""
+    return packet_for(source=Source.UPLOADED, model_title="", marks=received.marks)
 
 
 def _store(team: Team, upload: _Upload) -> None:
     try:
         if upload.is_changed:
             default_storage.save(_received_name(team, upload), ContentFile(upload.received_data))
-        put_image(team_id=team.pk, file_key=upload.file_key, checked=upload.shown, data=upload.shown_data)
+        put_image(
+            team_id=team.pk,
+            file_key=upload.file_key,
+            checked=upload.shown,
+            data=upload.shown_data,
+            packet=_packet_of(upload.received),
+        )
     except StoreDown:
         raise
     except OSError as error:

@@ -112,7 +112,7 @@ class Asset(models.Model):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.DRAFT)
     rating = models.PositiveSmallIntegerField(default=0)
     # Signs of origin found in the bytes as received; `provenance.py` knows their names.
-    marks = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    marks = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     # An upload is kept as received; if it had to be cleaned or turned, `file_key` names the derived copy that is shown
     # and sent on, and these describe the received file beside it. Empty where both are the same bytes.
     received_sha256 = models.CharField(max_length=64, blank=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-from studio.library.containers import XMP_JPEG, XMP_PNG, Part, parts_of
+from studio.library.containers import XMP_JPEG, Part, parts_of, with_xmp
 from studio.library.models import Asset, Source
 
 C2PA: Final = "c2pa"
@@ -135,22 +135,27 @@ def term_in(marks: Iterable[str]) -> str | None:
     return next((term for _, _, term in named if term in SOURCE_TYPES), None)
 
 
+def packet_for(*, source: Source | str, model_title: str, marks: Iterable[str] = ()) -> bytes:
+    """Return the XMP packet for files made from a picture: that a model made it, and which.
+
+    Of an upload it repeats what its `marks` said and claims nothing more; nothing said, no packet.
+    """
+    term = _MARK_OF_SOURCE.get(Source(source))
+    if term is not None:
+        return _packet(term, model_title)
+    said = term_in(marks)
+    return b"" if said is None else _packet(said)
+
+
 def xmp_for(asset: Asset) -> bytes | None:
     """Return the XMP packet for files made from a picture; None for an upload that said nothing about itself."""
-    if asset.source == Source.UPLOADED:
-        return xmp_of_marks(asset.marks)
-    return xmp_of(Source(asset.source), model_title=asset.model_title)
+    packet = packet_for(source=asset.source, model_title=asset.model_title, marks=asset.marks)
+    return packet or None
 
 
-def xmp_of(source: Source, *, model_title: str) -> bytes:
-    """Return the packet of a picture that a model made; for those who have no row yet."""
-    return _packet(_MARK_OF_SOURCE[source], model_title)
-
-
-def xmp_of_marks(marks: Iterable[str]) -> bytes | None:
-    """Return a packet that repeats what the marks of an upload said, and claims nothing more."""
-    term = term_in(marks)
-    return None if term is None else _packet(term)
+def marked(data: bytes, content_type: str, packet: bytes) -> bytes:
+    """Return a picture that was made here with the packet in it; the same bytes where there is none."""
+    return with_xmp(data, content_type, packet) if packet else data
 
 
 def described(marks: Iterable[str]) -> list[Said]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from studio.library import names, pixels
 from studio.library.errors import BadImage
-from studio.library.models import Asset, Source
+from studio.library.models import Asset
 from studio.library.provenance import marked, marks_of, packet_for
 from studio.library.sniff import kind_of
 
@@ -91,7 +91,7 @@ def make_preview(asset: Asset) -> None:
 
 
 def _save_derived(asset: Asset, name: str, small: Image.Image) -> None:
-    packet = packet_for(source=Source(asset.source), model_title=asset.model_title)
+    packet = packet_for(source=asset.source, model_title=asset.model_title, marks=asset.marks)
     default_storage.save(name, ContentFile(marked(pixels.as_webp(small), names.DERIVED_TYPE, packet)))
 
 
