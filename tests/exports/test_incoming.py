@@ -15,6 +15,7 @@ from studio.exports.unzip import Archive, BadArchive
 from studio.library import binning, files
 from studio.library.collecting import create_collection
 from studio.library.models import Asset, AssetTag, Collection, Source, Tag
+from studio.library.store import put_image
 from studio.library.upkeep import Walk, sweep_orphans
 from studio.teams.models import Role, Team
 from tests.exports.bringing import NOTHING, bring
@@ -173,7 +174,7 @@ def test_store_that_is_away_is_said_and_gone_on_from(archive: Path, target: Team
 
 def test_full_disk_is_said_and_gone_on_from(archive: Path, target: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(incoming, "_AT_ONCE", 3)
-    put = incoming.put_image
+    put = put_image
 
     def full(**picture: Any) -> None:
         if Asset.objects.filter(team=target).exists():
