@@ -167,8 +167,11 @@ def _progress(request: TeamRequest, found: Export) -> HttpResponse:
     context = {"export": found, **_rights(request)}
     if request.htmx and request.GET.get("part") == "row":
         return render(request, "exports/index.html#row", context)
-    template = "exports/export.html#state" if request.htmx else "exports/export.html"
-    return render(request, template, context)
+    if request.htmx:
+        return render(request, "exports/export.html#state", context)
+    # Programs must not take the page for the archive.
+    status = 202 if found.is_live and not found.is_ready else 200
+    return render(request, "exports/export.html", context, status=status)
 
 
 def _rights(request: TeamRequest) -> dict[str, Any]:

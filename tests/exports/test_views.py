@@ -267,8 +267,9 @@ def test_progress_page_leads_to_the_archive(
     monkeypatch.setattr(services, "AT_ONCE", 0)
     make_asset(team)
     export, client = make_export(team, viewer), client_of(viewer)
-    page = client.get(f"{DOWNLOADS}{export.pk}/").content.decode()
-    assert "Checking that every file is there: 0 of 1 image." in page
+    answer = client.get(f"{DOWNLOADS}{export.pk}/")
+    assert answer.status_code == 202
+    assert "Checking that every file is there: 0 of 1 image." in answer.content.decode()
     upkeep.prepare(seconds=60)
     part = client.get(f"{DOWNLOADS}{export.pk}/", headers={"HX-Request": "true"}).content.decode()
     assert "Download ZIP, " in part
