@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -38,14 +37,15 @@ def start(
             made = BulkAct.objects.create(
                 team=team, actor=actor, act=act, value=value, query=search, newest=_bound(team, selection), key=key
             )
-            return _begin(made, selection)
+            _freeze_few(made, selection)
     except IntegrityError:
         found = BulkAct.objects.filter(team=team, actor=actor, key=key).first()
         if found is None:
             raise
         if (found.act, found.value) != (act, value):
             raise Conflict("This was already sent, for something else. Choose again.") from None
-        return found
+        made = found
+    return _go(made, to_do=made.total)
 
 
 def cancel(*, act: BulkAct) -> None:
@@ -61,13 +61,12 @@ def undo(*, act: BulkAct) -> BulkAct:
     """Take an act back, as far as nobody has changed the pictures since; raises Conflict when it is too late."""
     with transaction.atomic():
         locked = BulkAct.objects.select_for_update(no_key=True).get(pk=act.pk)
-        if locked.state in {BulkState.UNDOING, BulkState.UNDONE}:
-            return locked
-        if not can_undo(locked):
-            raise Conflict("This cannot be undone any more.")
-        locked.state, locked.reached, locked.ended_at = BulkState.UNDOING, 0, None
-        locked.save()
-        return _go(locked, changed=locked.done - locked.skipped)
+        if locked.state not in {BulkState.UNDOING, BulkState.UNDONE}:
+            if not can_undo(locked):
+                raise Conflict("This cannot be undone any more.")
+            locked.state, locked.reached, locked.ended_at = BulkState.UNDOING, 0, None
+            locked.save()
+    return _go(locked, to_do=locked.done - locked.skipped)
 
 
 def can_undo(act: BulkAct) -> bool:
@@ -85,24 +84,30 @@ def _bound(team: Team, selection: Selection) -> int | None:
     return newest or 0
 
 
-def _begin(act: BulkAct, selection: Selection) -> BulkAct:
+def _freeze_few(act: BulkAct, selection: Selection) -> None:
+    """Write down what ids, or a search that finds little, are for; of one that finds much a task does."""
     found = selection.assets(act.team, act.actor)
     if not selection.ids:
         few = list(found.order_by().values_list("pk", flat=True)[: AT_ONCE + 1])
         if len(few) > AT_ONCE:
-            return _go(act, changed=None)
+            return
         found = Asset.objects.for_team(act.team).filter(pk__in=few)
     bulk.freeze(act, found)
     act.save()
-    return _go(act, changed=act.total)
 
 
-def _go(act: BulkAct, *, changed: int | None) -> BulkAct:
-    """Do it now where it is little, and let the upkeep do it where it is much, or not yet known."""
-    if changed is None or changed > AT_ONCE:
-        transaction.on_commit(partial(tasks.ring_bulk, act.pk))
-        notify(team_id=act.team_id, event="bulk", id=act.pk)
+def _go(act: BulkAct, *, to_do: int) -> BulkAct:
+    """Do it now where it is little, and let the upkeep do it where it is much, or not yet known.
+
+    Never in the transaction that made the list: that one holds the pictures in its own way, and two such would wait for
+    each other. If this process dies in between, the sweep finds the act.
+    """
+    if act.state not in bulk.LIVE:
         return act
-    bulk.step(act.pk)
-    act.refresh_from_db()
+    if act.is_frozen and to_do <= AT_ONCE:
+        bulk.step(act.pk)
+        act.refresh_from_db()
+    else:
+        tasks.ring_bulk(act.pk)
+        notify(team_id=act.team_id, event="bulk", id=act.pk)
     return act
