@@ -64,7 +64,7 @@ class ZeroCopyProtocol(H11Protocol):
         """Let the kernel send a stretch of a file; a reader that has gone ends the connection, as everywhere."""
         if self.flow.write_paused and not self.cycle.disconnected:
             await self.flow.drain()
-        if self.cycle.disconnected:
+        if self.cycle.disconnected or self.transport.is_closing():
             return
         self.conn.send_with_data_passthrough(h11.Data(data=_Promised(count)))  # type: ignore[arg-type]  # as h11 documents
         try:

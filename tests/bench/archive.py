@@ -6,6 +6,7 @@ import random
 import shutil
 import socket
 import statistics
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ def measure(scene: Scene, sheet: Sheet) -> None:
 
 
 def _beside_nginx(made: Installation, browser: Browser, web: Process, sheet: Sheet) -> None:
-    address, cookie = _exported(made, browser, COUNT, SIZE, "random")
+    address, cookie, frozen = _exported(made, browser, COUNT, SIZE, "random")
+    sheet.add(f"{COUNT:,} files: list frozen after", frozen, "s")
     ready = made.home / "ready"
     ready.mkdir()
     whole = take(address, cookie=cookie, into=ready / "library.zip")
@@ -84,7 +86,8 @@ def _resume(address: str, cookie: str, ready: Path, sheet: Sheet) -> None:
 
 
 def _many(made: Installation, browser: Browser, web: Process, sheet: Sheet) -> None:
-    address, cookie = _exported(made, browser, MANY, 1000, "sparse")
+    address, cookie, frozen = _exported(made, browser, MANY, 1000, "sparse")
+    sheet.add(f"{MANY:,} files: list frozen after", frozen, "s")
     ranges = [{}, {"Range": "bytes=50000000-50000010"}, {"Range": "bytes=-100"}]
     firsts = [take(address, cookie=cookie, headers=headers) if headers else None for headers in ranges]
     with watched_memory(web.pid) as memory:
@@ -97,7 +100,7 @@ def _many(made: Installation, browser: Browser, web: Process, sheet: Sheet) -> N
 
 
 def _sparse(made: Installation, browser: Browser, web: Process, sheet: Sheet) -> None:
-    address, cookie = _exported(made, browser, SPARSE, SIZE, "sparse")
+    address, cookie, _ = _exported(made, browser, SPARSE, SIZE, "sparse")
     with watched_memory(web.pid) as memory:
         whole = take(address, cookie=cookie)
     length = int(whole.headers["content-length"])
@@ -140,8 +143,8 @@ class _Remote(io.RawIOBase):
         return len(data)
 
 
-def _exported(made: Installation, browser: Browser, count: int, size: int, kind: str) -> tuple[str, str]:
-    """Make a team with pictures, export all of them, and return the archive's address and the cookie for it."""
+def _exported(made: Installation, browser: Browser, count: int, size: int, kind: str) -> tuple[str, str, float]:
+    """Make a team with pictures, export all, and return the archive's address, the cookie and how long that took."""
     team = _new_team(made, f"Archive {count}")
     filled = run_python(
         "-m", "tests.bench.archive_rows", team, str(count), str(size), kind, environment=made.environment()
@@ -149,13 +152,15 @@ def _exported(made: Installation, browser: Browser, count: int, size: int, kind:
     assert filled.returncode == 0, filled.stdout + filled.stderr
     page = browser._client.get(f"/t/{team}/downloads/new/")
     fields = Hidden(page.text).fields
+    began = time.monotonic()
     answer = browser._client.post(f"/t/{team}/downloads/", data=fields)
     assert answer.status_code == 303, answer.text
     path = answer.headers["location"]
     key = int(path.rstrip("/").rpartition("/")[2])
     made.wait(lambda: made.rows("SELECT state FROM exports_export WHERE id = %s", key) == [("ready",)], "the export")
+    frozen = time.monotonic() - began
     cookie = "; ".join(f"{name}={value}" for name, value in browser._client.cookies.items())
-    return str(browser._client.base_url).rstrip("/") + path, cookie
+    return str(browser._client.base_url).rstrip("/") + path, cookie, frozen
 
 
 def _new_team(made: Installation, name: str) -> str:
