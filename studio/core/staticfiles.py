@@ -12,7 +12,8 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
 from studio.core.asgi import App, Receive, Scope, Send, answer, header, raw_headers
-from studio.core.streaming import FileBody, Window, send_window
+from studio.core.bodies import FileBody
+from studio.core.streaming import Window, send_window
 
 Find = Callable[[str], StaticFile | None]
 

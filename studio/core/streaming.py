@@ -5,12 +5,9 @@ again, `BodyStreamer` sends the bytes as quickly as the other end takes them.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final
 from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
@@ -18,19 +15,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import quote_etag
 
 from studio.core.asgi import App, Message, Receive, Scope, Send
+from studio.core.bodies import Body, BodyFailedError, Piece, Stretch
 from studio.core.errors import StudioError
 from studio.core.http import INERT_POLICY
 from studio.core.ranges import content_disposition, is_known, range_of
 
-T = TypeVar("T")
-
-CHUNK: Final = 256 * 1024
-# A stretch of a file that is sent without being read; short enough that its reader is looked after in between.
-STRETCH: Final = 8 * 1024 * 1024
 # ASGI's name for it.
 ZERO_COPY: Final = "http.response.zerocopysend"
-# Where one byte is in the kernel's memory, so are mostly those that follow: what was read once came in stretches.
-_PROBE: Final = 512 * 1024
 SLOT: Final = "atelier.body"
 # Marks the very response whose body waits in the scope: an error page that took its place does not carry it.
 MARK: Final = "X-Atelier-Body"
@@ -45,48 +36,6 @@ _OF_THE_BODY: Final = (
     "ETag",
 )
 
-# Reading is short and local; a few threads are enough for any number of slow readers.
-_readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="atelier-files")
-# What comes over a network keeps its thread waiting, and must not keep those waiting that read from disk.
-_remote_readers = ThreadPoolExecutor(max_workers=32, thread_name_prefix="atelier-remote")
-
-
-class Body(Protocol):
-    """Bytes of a known length that can be produced from any position."""
-
-    @property
-    def length(self) -> int:
-        """The exact number of bytes."""
-
-    def chunks(self, start: int, stop: int) -> AsyncIterator[bytes]:
-        """Produce the bytes from `start` up to but without `stop`, at most 256 KiB at a time."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A part of an open file, to be sent without being read; open until the next piece is asked for."""
-
-    descriptor: int
-    offset: int
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-
-Piece = bytes | Stretch
-
-
-class PiecedBody(Body, Protocol):
-    """A body that knows which of its bytes lie in files, so that a server which can send those need not read them."""
-
-    def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
-        """Produce the same bytes as `chunks`, in part as stretches of files."""
-
-
-class BodyFailedError(Exception):
-    """The bytes that the headers promised cannot be produced, so the connection has to break."""
-
 
 @dataclass(frozen=True)
 class Window:
@@ -97,162 +46,6 @@ class Window:
     stop: int
     # Returns as soon as the body must not be sent any longer, also while its reader takes nothing.
     watch: Callable[[], Coroutine[object, object, None]] | None = None
-
-
-class FileBody:
-    """The bytes of one file, at the length it has now; raises FileNotFoundError at once if there is none."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._length = path.stat().st_size
-
-    @property
-    def length(self) -> int:
-        """The exact number of bytes."""
-        return self._length
-
-    async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """Read a part; the file is opened once, so one that is replaced meanwhile is still sent whole."""
-        file = _OpenFile(self._path)
-        try:
-            await _in_reader(file.open)
-            while start < stop:
-                at, size = start, min(CHUNK, stop - start)
-                data = await _in_reader(lambda: file.read(size, at))  # noqa: B023  # awaited before the next round
-                if not data:
-                    raise BodyFailedError(f"{self._path.name} ends at {start}, before {stop}")
-                yield data
-                start += len(data)
-        finally:
-            file.close()
-
-    async def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
-        """Produce a part as stretches of the open file.
-
-        Opened here and not in a thread: its name has just been looked up, so the kernel knows it. Bytes that are not in
-        memory are read in a thread first, because sending them would stop everybody else until the disk has answered.
-        """
-        file = _OpenFile(self._path)
-        try:
-            file.open()
-            while start < stop:
-                at, size = start, min(STRETCH, stop - start)
-                if not file.is_in_memory(size, at):
-                    await _in_reader(lambda: file.read_ahead(size, at))  # noqa: B023  # awaited before the next round
-                yield Stretch(file.descriptor, start, size)
-                start += size
-        finally:
-            file.close()
-
-
-class _OpenFile:
-    """A descriptor that is closed once, whatever happened to its opening."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.descriptor = -1
-
-    def open(self) -> None:
-        self.descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-
-    def read(self, size: int, at: int) -> bytes:
-        return os.pread(self.descriptor, size, at)
-
-    def is_in_memory(self, size: int, at: int) -> bool:
-        """Whether reading would not have to wait, as far as a few bytes tell; False where the kernel does not say."""
-        flag = getattr(os, "RWF_NOWAIT", 0)
-        probe = [bytearray(1)]
-        try:
-            return bool(flag) and all(
-                os.preadv(self.descriptor, probe, place, flag) for place in range(at, at + size, _PROBE)
-            )
-        except OSError:
-            return False
-
-    def read_ahead(self, size: int, at: int) -> None:
-        """Bring a stretch into the kernel's memory."""
-        for place in range(at, at + size, CHUNK):
-            os.pread(self.descriptor, min(CHUNK, at + size - place), place)
-
-    def close(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-
-
-class Part(Protocol):
-    """A part of something remote that is being read."""
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes, at most `size`; none at the end."""
-
-    def close(self) -> None:
-        """End the reading, wherever it is."""
-
-
-class RemoteBody:
-    """The bytes of something that another server keeps; `opening` are those that are known already.
-
-    `open_part` is called with the first byte wanted and the one after the last; it and its part may block and raise.
-    """
-
-    def __init__(self, open_part: Callable[[int, int], Part], *, length: int, opening: bytes = b"") -> None:
-        self._open_part = open_part
-        self._length = length
-        self._opening = opening
-
-    @property
-    def length(self) -> int:
-        """The exact number of bytes."""
-        return self._length
-
-    async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """Read a part with one question; hanging up ends the connection to the other server, too."""
-        if data := self._opening[start:stop]:
-            yield data
-            start += len(data)
-        if start >= stop:
-            return
-        part = _OpenPart(self._open_part)
-        try:
-            await _in_reader(lambda: part.open(start, stop), _remote_readers)
-            while start < stop:
-                size = min(CHUNK, stop - start)
-                data = await _in_reader(lambda: part.read(size), _remote_readers)  # noqa: B023  # awaited at once
-                if not data:
-                    raise BodyFailedError(f"A remote file ended at {start}, before {stop}")
-                yield data
-                start += len(data)
-        finally:
-            part.close()
-
-
-class _OpenPart:
-    """A part that is closed, also if the wait for its opening was given up."""
-
-    def __init__(self, open_part: Callable[[int, int], Part]) -> None:
-        self._open_part = open_part
-        self._part: Part | None = None
-
-    def open(self, start: int, stop: int) -> None:
-        self._part = self._open_part(start, stop)
-
-    def read(self, size: int) -> bytes:
-        return self._part.read(size) if self._part else b""
-
-    def close(self) -> None:
-        if self._part:
-            self._part.close()
-
-
-async def _in_reader(work: Callable[[], T], readers: ThreadPoolExecutor = _readers) -> T:
-    """Run blocking work in a reader's thread; when cancelled, wait for it: its descriptor must outlive the read."""
-    running = asyncio.get_running_loop().run_in_executor(readers, work)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
 
 
 def stream_response(

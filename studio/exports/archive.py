@@ -7,7 +7,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Final, cast
 
-from studio.core.streaming import CHUNK, Body, BodyFailedError, FileBody, Piece
+from studio.core.bodies import CHUNK, Body, BodyFailedError, FileBody, Piece
 from studio.exports.layout import Layout, layout_of
 from studio.exports.models import ExportPage, ExportPart
 from studio.exports.zipformat import Entry, central_header, local_header, place, unpack

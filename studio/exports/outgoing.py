@@ -21,8 +21,8 @@ from django.utils import timezone
 from studio.accounts.models import User
 from studio.audit.actions import Action
 from studio.audit.services import record
+from studio.core.bodies import BodyFailedError
 from studio.core.errors import Conflict, StudioError
-from studio.core.streaming import BodyFailedError
 from studio.exports import freezing, queries, services, upkeep
 from studio.exports.archive import ArchiveBody
 from studio.exports.errors import NothingToExport

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from django.db import Error
 
-from studio.core.streaming import Piece
+from studio.core.bodies import Piece
 from studio.exports.archive import ArchiveBody
 from studio.exports.errors import TooManyDownloads
 from studio.exports.models import Export

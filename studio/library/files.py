@@ -9,7 +9,7 @@ from typing import cast
 
 from django.core.files.storage import default_storage
 
-from studio.core.streaming import Body
+from studio.core.bodies import Body
 from studio.library.storage import Store, StoredFile
 
 __all__ = ["StoredFile", "body_of", "delete", "is_there", "listing", "move", "read", "sizes_of"]

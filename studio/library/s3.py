@@ -22,9 +22,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile, File
 from storages.backends.s3 import S3Storage
 
+from studio.core.bodies import CHUNK, Body, RemoteBody
 from studio.core.crash import crash_point
 from studio.core.ranges import content_disposition
-from studio.core.streaming import CHUNK, Body, RemoteBody
 from studio.library.errors import StoreDown
 from studio.library.names import ORIGINALS
 from studio.library.storage import StoredFile

@@ -10,8 +10,8 @@ from uuid import uuid4
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
+from studio.core.bodies import Body, FileBody
 from studio.core.crash import crash_point
-from studio.core.streaming import Body, FileBody
 from studio.library.names import ORIGINALS
 
 # Whoever finds such a file may remove it once it is old: its writer died.

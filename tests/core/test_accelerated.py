@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from studio.core.streaming import CHUNK
+from studio.core.bodies import CHUNK
 from tests.core.nginx import nginx_before
 from tests.serving import Server
 

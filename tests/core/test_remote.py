@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from studio.core.streaming import CHUNK, BodyFailedError, RemoteBody
+from studio.core.bodies import CHUNK, BodyFailedError, RemoteBody
 from tests.serving import Server, wait_until
 
 DATA = bytes(range(256)) * (3 * CHUNK // 256) + b"end"

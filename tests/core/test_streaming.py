@@ -14,7 +14,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
 
-from studio.core.streaming import CHUNK, FileBody, stream_response
+from studio.core.bodies import CHUNK, FileBody
+from studio.core.streaming import stream_response
 from tests.serving import Server, wait_until
 
 SIZE = 3 * CHUNK + 12_345

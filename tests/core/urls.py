@@ -13,8 +13,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 
 from studio.core import views
+from studio.core.bodies import FileBody
 from studio.core.errors import Conflict, Unavailable
-from studio.core.streaming import FileBody, accelerated_response, stream_response
+from studio.core.streaming import accelerated_response, stream_response
 
 handler400 = "studio.core.views.bad_request"
 handler403 = "studio.core.views.not_allowed"

@@ -9,7 +9,7 @@ from asgiref.sync import async_to_sync
 from django.core.files.storage import default_storage
 
 from studio.accounts.models import User
-from studio.core.streaming import BodyFailedError, Stretch
+from studio.core.bodies import BodyFailedError, Stretch
 from studio.exports.archive import ArchiveBody
 from studio.exports.models import Export, ExportPage
 from studio.library import files

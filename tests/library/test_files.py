@@ -10,7 +10,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from studio.core.streaming import CHUNK, Body
+from studio.core.bodies import CHUNK, Body
 from studio.library import files
 from studio.library.files import StoredFile
 

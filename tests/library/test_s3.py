@@ -14,7 +14,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from pytest_django import Settings
 
-from studio.core.streaming import CHUNK, Body
+from studio.core.bodies import CHUNK, Body
 from studio.library import files
 from studio.library.errors import StoreDown
 from tests.stores import Bucket

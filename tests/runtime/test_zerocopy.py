@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from studio.core.asgi import Message, Receive, Scope, Send
-from studio.core.streaming import CHUNK, STRETCH, FileBody, Window, send_window
+from studio.core.bodies import CHUNK, STRETCH, FileBody
+from studio.core.streaming import Window, send_window
 from studio.runtime.zerocopy import EXTENSION
 from tests.serving import Server, serving, wait_until
 
