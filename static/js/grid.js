@@ -12,6 +12,8 @@ import { layOut } from "./justify.js";
 
 const MOST_LEAVES = 3;
 const KEPT_IN_MEMORY = 12;
+// So many pictures are built per frame; a whole page at once would hold up what a person is doing.
+const AT_ONCE = 12;
 // Rows may be somewhat higher than --rowh, as when flex grows them.
 const IDEAL = 1.15;
 export const addressOf = (url) => url.pathname + url.search;
@@ -99,9 +101,11 @@ export class Grid {
     const distance = (page) => Math.abs(page.top + page.height / 2 - middle);
     missing.sort((one, other) => distance(one) - distance(other));
     const ready = missing.find((page) => page.html);
-    if (ready) this.fill(ready);
+    const growing = this.pages.find((page) => page.rest?.length);
+    if (growing) this.grow(growing);
+    else if (ready) this.fill(ready);
+    if (growing || ready) this.soon();
     for (const page of missing) if (!page.html) this.load(page);
-    if (missing.length > 1 && ready) this.soon();
     this.shelf.ariaBusy = String(missing.some((page) => !page.isFull && page.top < end && page.top + page.height > start));
     const next = this.pages[reach.to + 1];
     if (next && !next.html && next.top - end < 3 * innerHeight) this.load(next);
@@ -154,6 +158,7 @@ export class Grid {
     if (page.leaf.contains(document.activeElement)) this.isFocusLost = true;
     page.leaf.remove();
     page.leaf = null;
+    page.rest = [];
     page.isFull = false;
   }
 
@@ -171,14 +176,24 @@ export class Grid {
     const made = holder.content.querySelector(".leaf");
     this.leaveOutRepeats(page, made);
     layOut(made, this.measures);
+    page.rest = tilesIn(made).map((tile) => [tile.parentElement, tile]);
+    for (const box of made.querySelectorAll(".justified")) box.replaceChildren();
     this.keepPlace(() => {
       page.leaf.replaceWith(made);
       page.leaf = made;
       page.isFull = true;
       page.height = this.heightOf(made);
     });
-    window.htmx?.process(made);
-    made.dispatchEvent(new CustomEvent("grid:page", { bubbles: true }));
+  }
+
+  // The boxes of a new leaf have their measures already, so nothing moves while its pictures follow.
+  grow(page, most = AT_ONCE) {
+    for (const [box, tile] of page.rest.splice(0, most)) {
+      box.append(tile);
+      window.htmx?.process(tile);
+    }
+    if (page.rest.length) return;
+    page.leaf.dispatchEvent(new CustomEvent("grid:page", { bubbles: true }));
     this.arrive(page);
     if (this.isFocusLost) this.focusVisible();
   }
@@ -206,6 +221,7 @@ export class Grid {
     if (this.width === before || this.width <= 0) return;
     this.keepPlace(() => {
       for (const page of this.pages) {
+        if (page.rest?.length) this.grow(page, Infinity);
         if (page.leaf && !page.leaf.classList.contains("waiting")) {
           layOut(page.leaf, this.measures);
           page.height = this.heightOf(page.leaf);

@@ -1,5 +1,5 @@
 // Rows of pictures that fill their box: every picture keeps its shape, every row its own height.
-//   layOut(node, { width, gap, ideal }) sets the measures of every .tile in the .justified boxes of node.
+//   layOut(node, { width, gap, ideal }) sets the measures of every .tile in the .justified boxes of node, and of the boxes.
 // A box with data-open goes on in the next page, so its last row is filled as well; other last rows may stay ragged.
 
 // How much higher than the ideal a last row may be to fill its box; beyond that it stays ragged.
@@ -62,10 +62,13 @@ const layBox = (box, measures) => {
   const ratios = tiles.map(ratioOf);
   const isOpen = "open" in box.dataset;
   let before = 0;
+  let whole = -measures.gap;
   for (const [start, end] of breakRows(ratios, { ...measures, isOpen })) {
     const most = isOpen ? STRETCH_OPEN : STRETCH;
     before = layRow(tiles.slice(start, end), ratios.slice(start, end), { ...measures, most, before });
+    whole += Math.round(before) + measures.gap;
   }
+  box.style.height = `${whole}px`;
   box.dataset.laid = "";
 };
 
