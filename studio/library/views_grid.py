@@ -82,8 +82,13 @@ def _shelf(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> She
     if collection is None or branch is None:
         return None
     chosen = collection.cover if collection.cover and collection.cover.binned_at is None else None
-    children = [Shelf(Collection(pk=child.id, name=child.name), child.counted.number) for child in branch.children]
-    return Shelf(collection, branch.counted.number, chosen or next(iter(browsed.found.items), None), children)
+    children = [Shelf(Collection(pk=child.id, name=child.name), _number(child.counted)) for child in branch.children]
+    return Shelf(collection, _number(branch.counted), chosen or next(iter(browsed.found.items), None), children)
+
+
+def _number(counted: Count) -> int:
+    """One more than what is counted at most stands for all that are beyond."""
+    return counted.number + counted.is_more
 
 
 def _home(request: TeamRequest) -> str:

@@ -282,3 +282,28 @@ def test_other_teams_collections_are_unknown(other_team: Team, stranger: User, c
         for what in ("edit", "delete", "cover", "order"):
             assert client.post(f"{COLLECTIONS}{pk}/{what}/", {"name": "X"}).status_code == 404
     assert Collection.objects.get() == foreign
+
+
+# What the library shows of a collection
+
+
+def test_empty_collection_says_how_to_fill_it(
+    team: Team, member: User, viewer: User, client: Client, client_of: ClientOf
+) -> None:
+    make_asset(team)
+    empty = create_collection(team=team, actor=member, name="Tide", description="Ceramics <new>")
+    address = f"/t/halden-co/library/?collection={empty.pk}"
+    page = client.get(address).content.decode()
+    assert "Nothing in this collection yet" in page
+    assert "Select images in the library and collect them here" in page
+    assert "Ceramics &lt;new&gt;" in page
+    assert f'href="{COLLECTIONS}{empty.pk}/edit/"' in page
+    page = client_of(viewer).get(address).content.decode()
+    assert "A member of the team can add images to it." in page
+    assert f"{COLLECTIONS}{empty.pk}/edit/" not in page
+
+
+def test_head_of_a_collection_leads_to_its_order(client: Client, collection: Collection) -> None:
+    page = client.get(f"/t/halden-co/library/?collection={collection.pk}").content.decode()
+    assert f'href="{COLLECTIONS}{collection.pk}/arrange/"' in page
+    assert '<h2 id="collection-name">Solstice</h2>' in page
