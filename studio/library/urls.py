@@ -13,6 +13,7 @@ from studio.library import (
     views_organise,
     views_saved,
     views_tags,
+    views_upload,
 )
 
 app_name = "library"
@@ -27,6 +28,7 @@ urlpatterns = [
     path("t/<slug:team_slug>/compare/", views_look.compare, name="compare"),
     path("t/<slug:team_slug>/compare/pick/", views_look.pick, name="pick"),
     path("t/<slug:team_slug>/compare/add/", views_look.compare_add, name="compare_add"),
+    path("t/<slug:team_slug>/library/upload/", views_upload.upload, name="upload"),
     # Acts on many, and the bin
     path("t/<slug:team_slug>/library/bulk/", views_bulk.bulk, name="bulk"),
     path("t/<slug:team_slug>/library/bulk/running/", views_bulk.running, name="bulk_running"),
