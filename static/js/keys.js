@@ -40,8 +40,8 @@ const actOf = (key, target) => {
   const list = key === "?" && document.getElementById("shortcuts");
   if (list) return () => list.showModal();
   const bearer = bearerOf(key, target);
-  // The focus may be on something that has a use of its own for the key.
-  return bearer && !(key.length > 1 && target.closest("a, button, summary")) ? () => bearer.click() : null;
+  // Stars, sliders and open menus have a use of their own for arrows.
+  return bearer && !(key.length > 1 && target.closest("input, [popover]")) ? () => bearer.click() : null;
 };
 
 document.addEventListener("keydown", (event) => {

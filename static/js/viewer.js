@@ -10,8 +10,9 @@ import { Picture, Zoom } from "./zoom.js";
 
 const GAP = 24;
 const PAN = 80;
-// Room for the controls, where there is some; on a phone a picture takes the whole width.
+// Room for the controls; on a phone a picture takes the whole width, and the caption has a line of its own.
 const MARGIN = { x: 64, y: 60 };
+const NARROW_MARGIN = { x: 0, y: 104 };
 const NARROW = 800;
 // From so many screen pixels for one of the picture, its pixels are shown as they are.
 const PLAIN_PIXELS = 4;
@@ -153,9 +154,9 @@ class Viewer {
 
   #layOut() {
     const { width, height } = this.zoom.box;
-    const margin = width < NARROW ? 0 : MARGIN.x;
+    const margin = width < NARROW ? NARROW_MARGIN : MARGIN;
     for (const [slide, one] of this.#shown) {
-      one.fit = Math.min((width - 2 * margin) / slide.width, (height - 2 * MARGIN.y) / slide.height, 1);
+      one.fit = Math.min((width - 2 * margin.x) / slide.width, (height - 2 * margin.y) / slide.height, 1);
       one.frame.style.width = `${slide.width * one.fit}px`;
       one.frame.style.height = `${slide.height * one.fit}px`;
       one.figure.style.transform = `translateX(${one.place * (width + GAP)}px)`;

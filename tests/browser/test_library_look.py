@@ -182,6 +182,12 @@ def test_picture_page_opens_the_viewer_and_ends_where_one_looked_last(looker: Vi
     for pressed in ("true", "false"):
         page.keyboard.press("f")
         expect(heart).to_have_attribute("aria-pressed", pressed)
+    # Among the stars an arrow rates, and leads nowhere.
+    page.get_by_role("radio", name="1 star").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="2 stars")).to_be_checked()
+    assert page.url == first
+    page.locator("main").focus()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     looker.inspect("shortcuts")
@@ -306,6 +312,22 @@ def test_comparison_zooms_together_and_lays_two_over_each_other(looker: Visitor)
     page.get_by_role("link", name="Remove B from the comparison").click()
     expect(page.get_by_role("heading", name="Compare 2")).to_be_visible()
     expect(page.locator("[data-pane]")).to_have_count(2)
+
+    # One of them is picked, and another one is added by a search.
+    page.get_by_role("button", name="Pick A").click()
+    expect(page.get_by_role("button", name="Pick A")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".diff").filter(has_text="Shortlisted")).to_have_count(1)
+    page.get_by_role("button", name="Pick A").click()
+    expect(page.get_by_role("button", name="Pick A")).to_have_attribute("aria-pressed", "false")
+    page.get_by_role("link", name="Add image").click()
+    dialog = page.get_by_role("dialog", name="Add an image")
+    expect(dialog.locator("#offered a")).to_have_count(3)
+    looker.inspect("compare-add")
+    dialog.get_by_label("Search images").fill("nothing of this kind")
+    expect(dialog).to_contain_text("No other image is found.")
+    dialog.get_by_label("Search images").fill("four lighthouses")
+    dialog.locator("#offered a").first.click()
+    expect(page.get_by_role("heading", name="Compare 3")).to_be_visible()
     looker.hear_nothing()
 
 
