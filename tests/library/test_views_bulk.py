@@ -305,3 +305,15 @@ def test_question_takes_the_same_queries_for_one_and_three(
 @pytest.mark.parametrize("address", ["bulk/1/undo/", "bulk/1/cancel/", "bulk/"])
 def test_writes_are_posts(team: Team, member: User, client_of: ClientOf, address: str) -> None:
     assert client_of(member).get(f"/t/halden-co/library/{address}").status_code == 405
+
+
+def test_bar_offers_what_a_role_may(team: Team, viewer: User, member: User, client_of: ClientOf) -> None:
+    make_asset(team)
+    offered = {
+        user: set(
+            re.findall(r'name="act" value="([a-z]+)', client_of(user).get("/t/halden-co/library/").content.decode())
+        )
+        for user in (viewer, member)
+    }
+    assert offered[viewer] == {"favourite", "unfavourite", "compare"}
+    assert offered[member] == offered[viewer] | {"collect", "tag", "untag", "status", "rate", "bin"}
