@@ -5,11 +5,13 @@ const PICTURE = /\.(png|jpe?g|webp)$/i;
 const MOST_BYTES = 128 * 1024 * 1024; // as studio/library/sniff.py
 const MOST_FILES = 5000;
 
+export const isPicture = (file) => TYPES.has(file.type) || PICTURE.test(file.name);
+
 // Why a file need not be sent, in the server's words; undefined where it is worth a try.
 export const refusalOf = (file) => {
   if (file.size === 0) return "The file is empty.";
   if (file.size > MOST_BYTES) return "The picture is larger than 128 MB.";
-  if (!TYPES.has(file.type) && !PICTURE.test(file.name)) return "This is not a PNG, JPEG or WebP picture.";
+  if (!isPicture(file)) return "This is not a PNG, JPEG or WebP picture.";
   return undefined;
 };
 
@@ -21,7 +23,7 @@ const walk = async (entry, found) => {
   if (found.length >= MOST_FILES) return;
   if (entry.isFile) {
     const file = await fileOf(entry);
-    if (TYPES.has(file.type)) found.push(file);
+    if (isPicture(file)) found.push(file);
     return;
   }
   const reader = entry.createReader();

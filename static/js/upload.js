@@ -3,7 +3,7 @@
 //   [data-upload] opens the panel's <dialog>; without script it leads to the page of the same form.
 // What was added comes into the grid by the same event as what others add: library-changed on <body>.
 
-import { filesIn, refusalOf } from "./files.js";
+import { filesIn, isPicture, refusalOf } from "./files.js";
 
 const AT_ONCE = 3;
 const form = document.querySelector("[data-uploads]");
@@ -168,7 +168,8 @@ if (form) {
   document.addEventListener("click", onClick);
   form.addEventListener("change", (event) => {
     if (event.target.type !== "file") return;
-    take([...event.target.files]);
+    const isFolder = event.target.matches("[data-folder]");
+    take([...event.target.files].filter((file) => !isFolder || isPicture(file)));
     event.target.value = "";
   });
   form.addEventListener("submit", (event) => event.preventDefault());
