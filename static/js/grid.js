@@ -282,6 +282,7 @@ export class Grid {
     page.note.querySelector("[data-retry]").addEventListener("click", () => {
       page.note.remove();
       page.note = null;
+      this.isFocusLost = true;
       this.loading.delete(page);
       this.soon();
     });
