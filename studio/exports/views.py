@@ -145,15 +145,16 @@ def _ready(request: HttpRequest, found: Export) -> Export:
 
 
 def _archive(request: TeamRequest, found: Export, piece: ExportPart, *, count: int) -> HttpResponse:
-    body = ArchiveBody(piece, on_vanished=partial(services.mark_stale, found.pk))
+    archive = ArchiveBody(piece, on_vanished=partial(services.mark_stale, found.pk))
+    body = CountedBody(archive, team_id=request.team.pk)
     return stream_response(
         request,
-        CountedBody(body, team_id=request.team.pk),
+        body,
         filename=_file_name(found, piece, count),
         content_type=CONTENT_TYPE,
         etag=piece.etag,
         max_age=0,
-        watch=partial(until_over, found.pk, grant_of(request)),
+        watch=partial(until_over, found.pk, grant_of(request), body),
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, cast
@@ -24,16 +24,20 @@ CHECK_SECONDS: Final = 2.5
 # Each holds a few megabytes and a share of the line. A download manager opens several, so this is more than people.
 MOST_AT_ONCE: Final = 8
 
-# By team, in this process and so in its one event loop.
-_running: Counter[int] = Counter()
+# A browser that pauses keeps its connection and takes nothing. Where there is no place left, the one that has stood
+# still for so long gives its own up; it goes on from there when it is wanted again.
+PAUSED_SECONDS: Final = 300.0
 
 
 class CountedBody:
-    """A body of which a team may have only so many under way at once."""
+    """A body of which a team may have only so many under way at once; used for one answer."""
 
     def __init__(self, body: ArchiveBody, *, team_id: int) -> None:
         self._body = body
-        self._team_id = team_id
+        self.team_id = team_id
+        self.moved_at = 0.0
+        # Set when it has to end in favour of another one.
+        self.gave_way = asyncio.Event()
 
     @property
     def length(self) -> int:
@@ -53,29 +57,46 @@ class CountedBody:
                 yield piece
 
     async def _counted(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
-        if _running[self._team_id] >= MOST_AT_ONCE:
-            raise TooManyDownloads(
-                f"Your team is running {MOST_AT_ONCE} downloads at once, which is as many as it may. "
-                "Wait for one to end, then go on with this one."
-            )
-        _running[self._team_id] += 1
+        self._take_place()
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
+                    self.moved_at = time.monotonic()
                     yield piece
         finally:
-            _running[self._team_id] -= 1
-            if not _running[self._team_id]:
-                del _running[self._team_id]
+            _running.discard(self)
+
+    def _take_place(self) -> None:
+        running = [body for body in _running if body.team_id == self.team_id]
+        if len(running) >= MOST_AT_ONCE:
+            stillest = min(running, key=lambda body: body.moved_at)
+            if time.monotonic() - stillest.moved_at < PAUSED_SECONDS:
+                raise TooManyDownloads(
+                    f"Your team is running {MOST_AT_ONCE} downloads at once, which is as many as it may. "
+                    "Wait for one to end, then go on with this one."
+                )
+            stillest.gave_way.set()
+            _running.discard(stillest)
+        self.moved_at = time.monotonic()
+        _running.add(self)
 
 
-async def until_over(export_id: int, grant: LiveGrant) -> None:
+# Those of this process, which all live in its one event loop.
+_running: set[CountedBody] = set()
+
+
+async def until_over(export_id: int, grant: LiveGrant, body: CountedBody) -> None:
     """Return when the person may not have the export any longer: signed out, removed, revoked, its time over.
 
-    While the database cannot be asked, nobody can have been removed either.
+    Also when the body has given its place up. While the database cannot be asked, nobody can have been removed either.
     """
     while True:
-        await asyncio.sleep(CHECK_SECONDS)
+        try:
+            await asyncio.wait_for(body.gave_way.wait(), CHECK_SECONDS)
+        except TimeoutError:
+            pass
+        else:
+            return
         try:
             if not await in_thread(lambda: _may_go_on(export_id, grant)):
                 logger.info("The download of export %s by user %s was ended", export_id, grant.user_id)

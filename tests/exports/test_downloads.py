@@ -264,6 +264,19 @@ def test_team_runs_only_so_many_downloads_at_once(
     assert reader.get(address(export), Range="bytes=0-9").status == 206
 
 
+def test_paused_download_gives_its_place_up_when_another_wants_it(
+    team: Team, viewer: User, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(watching, "PAUSED_SECONDS", 0)
+    export = make_big(team, viewer)
+    with reader.asked(address(export)) as paused:
+        begun = paused.read(1000)
+        assert reader.get(address(export), Range="bytes=0-999").body == begun
+        assert drained(paused) < BIG - 1000
+    wait_until(lambda: not watching._running)
+
+
 # Programs that people use
 
 

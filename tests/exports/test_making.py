@@ -1,5 +1,6 @@
 """Files made for an export: previews and conversions, with progress, through a crash, gone when it is over."""
 
+import errno
 import json
 from datetime import timedelta
 from io import BytesIO
@@ -181,3 +182,21 @@ def test_page_that_watches_is_told(team: Team, owner: User, monkeypatch: pytest.
     services.revoke_export(export=export, actor=owner)
     assert set(told) == {(team.pk, "export", export.pk)}
     assert len(told) == 3
+
+
+def test_disk_that_was_full_costs_nothing_but_time(team: Team, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_asset(team)
+    export = make_export(team, owner, what="converted", format="webp")
+
+    def full(name: str, content: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(default_storage, "save", full)
+        with pytest.raises(OSError, match="No space left"):
+            upkeep.prepare(seconds=60)
+    assert Export.objects.get().state == State.PREPARING
+    Export.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    upkeep.prepare(seconds=60)
+    export.refresh_from_db()
+    assert (export.state, export.files, export.strikes) == (State.READY, 1, 0)
