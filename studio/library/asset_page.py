@@ -9,6 +9,7 @@ from studio.accounts.models import User
 from studio.library.comparing import LEAST_COMPARED, MOST_COMPARED
 from studio.library.looks import Look
 from studio.library.models import Asset
+from studio.library.provenance import Said, described
 from studio.library.queries import Neighbours, duplicates_of, neighbours
 from studio.library.rules import rules_of
 from studio.library.search import LibrarySearch
@@ -35,6 +36,11 @@ class AssetPage:
         others = [sibling.pk for sibling in self.siblings if sibling.pk != self.asset.pk]
         ids = [self.asset.pk, *others][:MOST_COMPARED]
         return ",".join(map(str, ids)) if len(ids) >= LEAST_COMPARED else ""
+
+    @property
+    def said(self) -> list[Said]:
+        """What its file says of how it was made."""
+        return described(self.asset.marks)
 
 
 def asset_page(team: Team, user: User, search: LibrarySearch, asset: Asset) -> AssetPage:
