@@ -55,12 +55,21 @@ def tsquery_of(
     tags_of: Mapping[str, Iterable[int]],
     collections: Iterable[int],
 ) -> str:
-    """Write the search for one team and one person; `tags_of` are the tags that each term's text names."""
+    """Write the search for one team and one person; `tags_of` are the tags that each term's text names.
+
+    Whether a picture is listed is for the statement to ask: what is in the bin still has its words.
+    """
     tokens = _tokens(search, user_id, collections)
-    parts = [_quoted(f"team:{team_id}"), *map(_any_of, tokens)]
+    parts = [_any_of(each) for each in tokens]
     if search.alpha is not None:
         parts.append(("" if search.alpha else "!") + _quoted("alpha:1"))
-    parts += [_term(term, team_id, tags_of.get(term.text, ())) for term in terms_of(search.q)]
+    terms = terms_of(search.q)
+    # Signs between words say nothing; signs alone ask for what is called so.
+    said = [term for term in terms if term.runs or tags_of.get(term.text)] or terms
+    parts += [_term(term, team_id, tags_of.get(term.text, ())) for term in said]
+    # Words are a team's own already; without any, the team itself narrows down what the index has to read.
+    if all(term.is_minus for term in said):
+        parts.insert(0, _quoted(f"team:{team_id}"))
     return " & ".join(parts)
 
 

@@ -135,24 +135,24 @@ def test_order_is_no_filter() -> None:
     ("query", "tsquery"),
     [
         ("", "'team:7'"),
-        ("q=Red+fox", "'team:7' & ('7/red':*) & ('7/fox':*)"),
-        ("q=hero", "'team:7' & ('7/hero':* | 'tag:11' | 'tag:12')"),
+        ("q=Red+fox", "('7/red':*) & ('7/fox':*)"),
+        ("q=hero", "('7/hero':* | 'tag:11' | 'tag:12')"),
         ("q=-hero", "'team:7' & !('7/hero':* | 'tag:11' | 'tag:12')"),
-        ('q="red+fox"', "'team:7' & (('7/red' <1> '7/fox'))"),
+        ('q="red+fox"', "(('7/red' <1> '7/fox'))"),
         ('q=-"red+fox"', "'team:7' & !(('7/red' <1> '7/fox'))"),
-        ('q="red fox', "'team:7' & (('7/red' <1> '7/fox'))"),
-        ("q=“red fox”", "'team:7' & (('7/red' <1> '7/fox'))"),
-        ("q=img_12.jpg", "'team:7' & (('7/img' <1> '7/12' <1> '7/jpg':*))"),
-        ("q=東京都", "'team:7' & (('7/東京' <1> '7/京都'))"),
-        ("q=猫", "'team:7' & ('7/猫':*)"),
-        ('q="猫"', "'team:7' & ('7/猫':*)"),
-        ("q=東京tower", "'team:7' & (('7/東京' <2> '7/tower':*))"),
+        ('q="red fox', "(('7/red' <1> '7/fox'))"),
+        ("q=“red fox”", "(('7/red' <1> '7/fox'))"),
+        ("q=img_12.jpg", "(('7/img' <1> '7/12' <1> '7/jpg':*))"),
+        ("q=東京都", "(('7/東京' <1> '7/京都'))"),
+        ("q=猫", "('7/猫':*)"),
+        ('q="猫"', "('7/猫':*)"),
+        ("q=東京tower", "(('7/東京' <2> '7/tower':*))"),
         ("q=-", "'team:7'"),
         ('q="', "'team:7'"),
         ('q="" - --', "'team:7'"),
-        ("q=%25", "'team:7' & ('nothing:')"),
-        ("q='", "'team:7' & ('nothing:')"),
-        ("q=red+red", "'team:7' & ('7/red':*)"),
+        ("q=%25", "('nothing:')"),
+        ("q='", "('nothing:')"),
+        ("q=red+red", "('7/red':*)"),
         ("by=3&connection=4&model=o'x", "'team:7' & ('by:3') & ('model:o''x') & ('connection:4')"),
         ("model=a\\b", r"'team:7' & ('model:a\\b')"),
         ("tag=1&tag=2", "'team:7' & ('tag:1') & ('tag:2')"),
@@ -188,7 +188,9 @@ def test_whatever_is_typed_is_a_tsquery_of_the_team(q: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT querytree(%s::tsquery), 'team:8'::tsvector @@ %s::tsquery", [tsquery] * 2)
         [(needed, is_foreign_found)] = cursor.fetchall()
-    assert "'team:7'" in needed
+    # Something that the index can look up, and of this team alone.
+    assert needed not in {"", "T"}
+    assert "'team:7'" in needed or "'7/" in needed or "'nothing:'" in needed
     assert not is_foreign_found
 
 
