@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from studio.core.errors import NoRoom, is_full
 from studio.core.http import GUARD_HEADERS, INERT_POLICY
 
 Scope = dict[str, Any]
@@ -120,6 +121,11 @@ class ThreadCap:
         visit = _Visit(self._gate, receive, most_bytes=limit, announced=_announced(scope))
         try:
             await self._app(scope, visit.receive, visit.collect)
+        except OSError as error:
+            # Django keeps a long body on the disk while it arrives, before any of its own handlers is there to answer.
+            if not is_full(error):
+                raise
+            visit.refusal = (NoRoom.http_status, NoRoom().message)
         finally:
             visit.leave()
         if visit.refusal:

@@ -1,6 +1,9 @@
 """The one family of errors that people see; `middleware.py` turns them into HTTP, nothing else does."""
 
-from typing import ClassVar
+import errno
+from typing import ClassVar, Final
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class StudioError(Exception):
@@ -63,3 +66,19 @@ class Unavailable(StudioError):
 
     def __init__(self, message: str = "The studio is very busy. Try again in a few seconds.") -> None:
         super().__init__(message)
+
+
+class NoRoom(StudioError):
+    """The disk is full: what came could not be kept, and what there was is as it was."""
+
+    code = "storage_full"
+    http_status = 507
+    title = "The storage is full"
+
+    def __init__(self) -> None:
+        super().__init__("The storage is full, so nothing was changed. Tell the person who runs Atelier.")
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a disk had no room, or the account that writes to it no more of it."""
+    return error.errno in _FULL

@@ -12,7 +12,7 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from studio.core.errors import StudioError, Unavailable
+from studio.core.errors import NoRoom, StudioError, Unavailable, is_full
 from studio.core.http import GUARD_HEADERS, is_htmx
 from studio.core.views import error_response, is_unreachable
 
@@ -46,8 +46,14 @@ class RefuseUnstorableText:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Look at the path and at every field, by name and value."""
-        if any(map(is_unstorable, _texts(request))):
+        """Look at the path and at every field, by name and value: here a form's files are unpacked to the disk."""
+        try:
+            is_refused = any(map(is_unstorable, _texts(request)))
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return error_response(request, NoRoom())
+        if is_refused:
             raise BadRequest("The request holds text that cannot be stored.")
         return self._get_response(request)
 

@@ -1,6 +1,6 @@
 """What can go wrong with pictures, in words for the people who wanted them."""
 
-from studio.core.errors import BadInput, Conflict, NotFound, StudioError, Unavailable
+from studio.core.errors import BadInput, Conflict, NoRoom, NotFound, Unavailable
 
 
 class BadImage(BadInput):
@@ -82,12 +82,5 @@ class ItemGone(Conflict):
     code = "item_gone"
 
 
-class StorageFull(StudioError):
+class StorageFull(NoRoom):
     """There is no room for another picture, or the disk refuses to write."""
-
-    code = "storage_full"
-    http_status = 507
-    title = "The storage is full"
-
-    def __init__(self) -> None:
-        super().__init__("The storage is full, so nothing was changed. Tell the person who runs Atelier.")

@@ -1,6 +1,7 @@
 """The cap on Django's threads, and what it keeps out."""
 
 import asyncio
+import errno
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -110,6 +111,15 @@ def test_who_waits_too_long_is_sent_away_and_the_place_is_not_lost() -> None:
     assert sorted(status for status, _, _ in answers) == [200, 503, 503]
     # The same cap on another event loop begins anew, and every place is free again.
     assert [status for status, _, _ in asyncio.run(_crowd(app, 1))] == [200]
+
+
+def test_body_that_finds_no_room_on_the_disk_is_told_so() -> None:
+    async def full(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    status, headers, body = asyncio.run(_ask(ThreadCap(full, most_bytes=1)))
+    assert (status, headers[b"connection"]) == (507, b"close")
+    assert body == b"The storage is full, so nothing was changed. Tell the person who runs Atelier."
 
 
 def test_place_comes_back_after_a_failure() -> None:

@@ -1,11 +1,14 @@
 """Headers on every answer, unstorable text, errors as pages or notes, and an expired sign-in."""
 
+import errno
 import logging
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import OperationalError, connection
 from django.test import Client
 
@@ -46,6 +49,22 @@ def test_nul_in_an_address_is_refused(visitor: Client, path: str) -> None:
     answer = visitor.get(path)
     assert answer.status_code == 400
     assert "That cannot be read" in answer.text
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)])
+def test_form_that_finds_no_room_on_the_disk_is_told_so(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch, number: int, status: int
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(number, "the disk refuses")
+
+    monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", full)
+    monkeypatch.setattr(
+        settings, "FILE_UPLOAD_HANDLERS", ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+    )
+    answer = visitor.post("/open", {"files": ContentFile(b"x" * 5000, name="a.png")})
+    assert answer.status_code == status
+    assert ("The storage is full, so nothing was changed." in answer.text) is (status == 507)
 
 
 @pytest.mark.parametrize("fields", [{"prompt": "a\x00b"}, {"a\x00": "b"}, {"prompt": ["fine", "\x00"]}])
