@@ -138,7 +138,7 @@ def test_empty_library_says_what_comes_here(team: Team, member: User, viewer: Us
         page = client_of(user).get(LIBRARY).content.decode()
         assert "No images yet" in page
         assert act in page
-        assert "data-bulk" not in page
+        assert tiles_of(page) == []
 
 
 def test_page_behind_the_end_leads_back(team: Team, viewer: User, client_of: ClientOf) -> None:
