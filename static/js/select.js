@@ -192,8 +192,15 @@ const onPage = (event) => {
   if (event.type === "grid:page" && !shelf.querySelector(".tile")) ask("#results", { selectOOB: "#side" });
 };
 
+// The line above the pictures says that there are none any more, while the grid may still hold some from before.
+const isEmptied = () => {
+  const found = document.querySelector("#results > .found");
+  return Boolean(shelf?.isConnected && found && !found.querySelector("form"));
+};
+
 const onSwap = (event) => {
   begin();
+  if (isEmptied()) ask("#results", { selectOOB: "#side" });
   onPage(event);
   for (const leaf of shelf?.querySelectorAll(".leaf") ?? []) {
     if (!leaf.querySelector(".pick") || sizes.has(leaf.querySelector(".pick").value)) continue;
