@@ -83,7 +83,8 @@ def test_every_address_in_styles_and_scripts_resolves(tmp_path, settings):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
             paths[name] = (storage, name)
-    failed = [str(processed) for _, _, processed in storage.post_process(paths) if isinstance(processed, Exception)]
+    outcomes: list[object] = [processed for _, _, processed in storage.post_process(paths)]
+    failed = [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
     assert failed == []
     tokens = (tmp_path / storage.stored_name("css/tokens.css")).read_text()
     assert re.findall(r'url\("(.*?)"\)', tokens) == [

@@ -62,14 +62,14 @@ def ask(
 
 def _inside(team: Team, collection: int) -> Sequence[int]:
     inside = Collection.objects.filter(team=team, parent=collection).order_by("key", "pk")
-    return inside.values_list("pk", flat=True)
+    return list(inside.values_list("pk", flat=True))
 
 
 def _tags_like(team: Team, terms: Sequence[Term]) -> Sequence[tuple[int, str]]:
     if not terms:
         return ()
     wanted = reduce(or_, (Q(key__contains=term.text) for term in terms))
-    return Tag.objects.filter(wanted, team=team).order_by("key").values_list("pk", "key")[:_MOST_TAGS]
+    return list(Tag.objects.filter(wanted, team=team).order_by("key").values_list("pk", "key")[:_MOST_TAGS])
 
 
 def _named(terms: Sequence[Term], tags: Sequence[tuple[int, str]]) -> dict[str, list[int]]:

@@ -99,7 +99,8 @@ class LibrarySearch:
         old = getattr(self, known.name)
         single = known.default if value is None else value
         new = change(old) if isinstance(old, tuple) else single
-        made = replace(self, **{known.name: new})
+        changes: dict[str, Any] = {known.name: new}
+        made = replace(self, **changes)
         if made.sort == self.default_sort or (made.sort == Sort.ORDER and made.collection is None):
             made = replace(made, sort=made.default_sort)
         return made

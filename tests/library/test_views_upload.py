@@ -1,10 +1,10 @@
 """Uploading over HTTP: what becomes of each file, and what is said about it."""
 
 import re
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -28,17 +28,16 @@ def client(member: User, client_of: ClientOf) -> Client:
     return client_of(member)
 
 
-def send(client: Client, *files: tuple[str, bytes], htmx: bool = False, **fields: object) -> HttpResponse:
+def send(client: Client, *files: tuple[str, bytes], htmx: bool = False, **fields: object) -> Any:
     sent = [SimpleUploadedFile(name, data) for name, data in files]
-    answer: HttpResponse = client.post(UPLOAD, {"files": sent, **fields}, headers=HTMX if htmx else {})
-    return answer
+    return client.post(UPLOAD, {"files": sent, **fields}, headers=HTMX if htmx else {})
 
 
-def outcomes(answer: HttpResponse) -> list[str]:
+def outcomes(answer: Any) -> list[str]:
     return re.findall(r'<li class="transfer" data-outcome="(\w+)"(?=>\s*<(?:img|span class="shown"))', _shown(answer))
 
 
-def _shown(answer: HttpResponse) -> str:
+def _shown(answer: Any) -> str:
     """The page without the template that script makes lines of."""
     return re.sub(r"<template.*?</template>", "", answer.content.decode(), flags=re.DOTALL)
 

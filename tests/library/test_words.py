@@ -1,4 +1,5 @@
 """Texts as search sees them, in every script."""
+# ruff: noqa: RUF001  # letters that look alike are what is tried here
 
 import unicodedata
 
