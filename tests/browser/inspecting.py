@@ -33,8 +33,19 @@ _SIDEWAYS = """() => {
 _STILL = """() => document.getAnimations()
   .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
   .forEach((one) => one.finish())"""
-# A new width takes a frame to reach everything that follows it.
-_SETTLED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
+# A new width takes some frames to reach everything that follows it: measured is what stays for ten of them.
+_SETTLED = """() => new Promise((done) => {
+  let [width, same, left] = [-1, 0, 120];
+  const look = () => {
+    const now = document.documentElement.scrollWidth;
+    same = now === width ? same + 1 : 0;
+    width = now;
+    left -= 1;
+    if (same >= 10 || left <= 0) done();
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})"""
 # The checker leaves empty ones behind, and the page would pass them on to what it fetches.
 _UNSTYLE = """() => document.querySelectorAll('[style=""]').forEach((element) => element.removeAttribute("style"))"""
 
