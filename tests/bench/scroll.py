@@ -63,6 +63,7 @@ _SCROLL: Final = """async (wanted) => {
   const shelf = document.querySelector("[data-shelf]");
   const highest = Number(shelf.querySelector(".tile").dataset.asset);
   let lowest = highest;
+  let atEnd = 0;
   let before = performance.now();
   while (highest - lowest + 1 < wanted) {
     const now = await new Promise(requestAnimationFrame);
@@ -78,7 +79,10 @@ _SCROLL: Final = """async (wanted) => {
       seen.leaves = Math.max(seen.leaves, shelf.querySelectorAll(".leaf").length);
       seen.tiles = Math.max(seen.tiles, shelf.querySelectorAll(".tile").length);
     }
-    if (leaf?.dataset.next === "" && scrollY + innerHeight >= document.documentElement.scrollHeight - 2) break;
+    // The last page is built over a few frames.
+    const isAtEnd = leaf?.dataset.next === "" && scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+    atEnd = isAtEnd ? atEnd + 1 : 0;
+    if (atEnd > 30) break;
   }
   return { ...seen, reached: highest - lowest + 1 };
 }"""
