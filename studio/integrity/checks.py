@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models.functions import Cast
 
+from studio.integrity.handover import HANDOVER, MEASURED, find_unmeasured_parts
 from studio.integrity.invariants import MOST_NAMED, Breach, Invariant, find_breach, find_breaches
 from studio.integrity.money import MONEY
 from studio.integrity.ownership import OWNERSHIP
@@ -16,22 +17,21 @@ from studio.integrity.shelves import SHELVES
 from studio.integrity.work import DELIVERY, GENERATIONS
 from studio.providers.models import Connection
 
-INVARIANTS: Final[tuple[Invariant, ...]] = (*MONEY, *GENERATIONS, *DELIVERY, *SHELVES, *OWNERSHIP)
+INVARIANTS: Final[tuple[Invariant, ...]] = (*MONEY, *GENERATIONS, *DELIVERY, *SHELVES, *HANDOVER, *OWNERSHIP)
 DECRYPTS: Final = "secrets.every_ciphertext_decrypts"
 
 
 def breaches() -> list[Breach]:
-    """Check everything but files in two statements: quick enough to end every test with."""
-    found = find_breaches(INVARIANTS)
-    unreadable = find_unreadable_secrets()
-    return [*found, unreadable] if unreadable else found
+    """Check everything but files in three statements: quick enough to end every test with."""
+    return [*find_breaches(INVARIANTS), *(breach for _, find in LOOKS if (breach := find()))]
 
 
 def check_each() -> Iterator[tuple[str, Breach | None]]:
     """Check everything but files one by one, as far as the caller goes on; call it inside `snapshot()`."""
     for invariant in INVARIANTS:
         yield invariant.name, find_breach(invariant)
-    yield DECRYPTS, find_unreadable_secrets()
+    for name, find in LOOKS:
+        yield name, find()
 
 
 @contextmanager
@@ -56,3 +56,7 @@ def find_unreadable_secrets() -> Breach | None:
         if len(unreadable) > MOST_NAMED:
             break
     return Breach.of(DECRYPTS, unreadable) if unreadable else None
+
+
+# What SQL cannot tell.
+LOOKS: Final = ((DECRYPTS, find_unreadable_secrets), (MEASURED, find_unmeasured_parts))

@@ -10,6 +10,8 @@ from pytest_django.fixtures import Settings
 
 from studio.accounts.models import User
 from studio.catalogue.services import sync_catalogue
+from studio.exports import planning
+from studio.exports.models import Export, State
 from studio.generations.claiming import Claim, claim_next
 from studio.generations.delivery import Missing, Picture, conclude, deliver, fail, file_key, mark_answered, mark_sent
 from studio.generations.models import Attempt, Generation
@@ -21,13 +23,17 @@ from studio.providers.adapters.errors import OutcomeUnknown
 from studio.providers.models import Connection
 from studio.providers.services import create_connection
 from studio.teams.models import Team
+from tests.exports.archives import make_export
 from tests.factories import small_png
 from tests.generations.making import submit
 
 
 @dataclass(frozen=True)
 class World:
-    """Generations in every kind of state, by name; `other` is of another team. One picture is filed and liked."""
+    """Generations in every kind of state, by name; `other` is of another team. One picture is filed and liked.
+
+    `handed` is an export of the five pictures of `done`, two to a page, which waits for somebody to download it.
+    """
 
     team: Team
     other_team: Team
@@ -38,6 +44,7 @@ class World:
     queued: Generation
     other: Generation
     filed: Asset
+    handed: Export
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +55,9 @@ def media(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def world(team: Team, other_team: Team, owner: User, member: User, stranger: User) -> World:
+def world(
+    team: Team, other_team: Team, owner: User, member: User, stranger: User, monkeypatch: pytest.MonkeyPatch
+) -> World:
     """Two teams with credits; five generations of one and one of the other."""
     sync_catalogue()
     own = create_connection(team=team, name="Own", protocol="rehearsal", actor=owner)
@@ -71,7 +80,9 @@ def world(team: Team, other_team: Team, owner: User, member: User, stranger: Use
     other = submit(other_team, stranger, n=1)
     assert other.connection == theirs
     filed = file_away(done, owner)
-    return World(team, other_team, done, partial, unknown, running, queued, other, filed)
+    monkeypatch.setattr(planning, "PAGE", 2)
+    handed = hand_over(done, owner)
+    return World(team, other_team, done, partial, unknown, running, queued, other, filed, handed)
 
 
 def file_away(generation: Generation, actor: User) -> Asset:
@@ -86,6 +97,14 @@ def file_away(generation: Generation, actor: User) -> Asset:
     AssetTag.objects.create(asset=asset, tag=tag)
     Favourite.objects.create(user=actor, asset=asset)
     return asset
+
+
+def hand_over(generation: Generation, author: User) -> Export:
+    """Export the pictures of a generation."""
+    ids = Asset.objects.filter(generation_id=generation.pk).values_list("pk", flat=True)
+    export = make_export(generation.team, author, ids=list(ids))
+    assert export.state == State.READY
+    return export
 
 
 def give_secret(connection: Connection) -> None:

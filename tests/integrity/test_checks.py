@@ -8,7 +8,9 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from django.db.models import Max
 
-from studio.integrity.checks import DECRYPTS, INVARIANTS, breaches, check_each
+from studio.exports.models import ExportPage, ExportPart
+from studio.integrity.checks import DECRYPTS, INVARIANTS, LOOKS, breaches, check_each
+from studio.integrity.handover import MEASURED
 from studio.integrity.invariants import MOST_NAMED, Breach
 from studio.ledger.models import Entry
 from tests.integrity.conftest import World
@@ -164,6 +166,8 @@ PLANTS: dict[str, str] = {
             SELECT {team}, user_id, 'bin', '{{}}', '', gen_random_uuid(), true, 'done', 1, 0, 0, 0, 0, 0, '', now()
             FROM teams_membership WHERE team_id = {team} LIMIT 1
         """,
+    "exports.ready_one_is_complete": "UPDATE exports_export SET done = done - 1 WHERE id = {handed}",
+    "isolation.export_is_of_one_team": "UPDATE exports_export SET team_id = {other_team} WHERE id = {handed}",
     "isolation.filing_is_of_the_assets_team": "UPDATE library_tag SET team_id = {other_team}",
     "isolation.entry_is_of_the_holds_team": """
         UPDATE ledger_entry
@@ -190,6 +194,7 @@ PLANTS: dict[str, str] = {
     "secrets.no_key_lies_open": f"""
         UPDATE generations_attempt SET provider_message = '{SOME_KEY}' WHERE generation_id = {{unknown}}
         """,
+    MEASURED: "UPDATE exports_exportpage SET local_offset = local_offset + 1 WHERE export_id = {handed} AND first = 2",
     DECRYPTS: f"UPDATE providers_connection SET secret = '{FOREIGN_TOKEN}' WHERE team_id = {{team}}",
 }
 ALSO: dict[str, set[str]] = {
@@ -205,6 +210,8 @@ NAMED: dict[str, Callable[[World], tuple[str, ...]]] = {
     "generations.state_follows_outputs": lambda world: (f"generation {world.done.pk}",),
     "isolation.retry_is_of_the_same_team": lambda world: (f"generation {world.queued.pk}",),
     "library.search_sees_what_is_kept": lambda world: (f"asset {world.filed.pk}",),
+    "exports.ready_one_is_complete": lambda world: (f"export {world.handed.pk}",),
+    MEASURED: lambda world: (f"export page {world.handed.pages.get(first=2).pk}",),
     "teams.has_an_active_owner": lambda world: (f"team {world.team.pk}",),
 }
 
@@ -234,7 +241,7 @@ def test_nothing_is_broken_where_everything_was_done_properly(world: World) -> N
 
 
 def test_every_invariant_has_a_planted_breach() -> None:
-    names = [invariant.name for invariant in INVARIANTS] + [DECRYPTS]
+    names = [invariant.name for invariant in INVARIANTS] + [name for name, _ in LOOKS]
     assert sorted(names) == sorted(set(names))
     assert sorted(PLANTS) == sorted(names)
 
@@ -263,8 +270,40 @@ def test_breach_names_the_first_hundred(world: World) -> None:
     assert (breach.invariant, len(breach.what), breach.more) == ("ledger.hold_has_its_generation", MOST_NAMED, True)
 
 
-def test_all_is_asked_in_two_statements(world: World, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(2):
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("UPDATE exports_export SET done = 4, total = 4 WHERE id = {handed}", "exports.ready_one_is_complete"),
+        ("UPDATE exports_export SET missing = 1 WHERE id = {handed}", "exports.ready_one_is_complete"),
+        ("UPDATE exports_export SET length = length + 1 WHERE id = {handed}", "exports.ready_one_is_complete"),
+        ("UPDATE exports_exportpart SET etag = '' WHERE export_id = {handed}", "exports.ready_one_is_complete"),
+        ("UPDATE exports_exportpart SET files = 4 WHERE export_id = {handed}", "exports.ready_one_is_complete"),
+        ("UPDATE exports_exportpage SET csv = NULL WHERE export_id = {handed} AND first = 4", None),
+        ("UPDATE exports_exportpage SET part_id = NULL WHERE export_id = {handed} AND first = 4", None),
+        ("UPDATE exports_exportpage SET central_offset = 1 WHERE export_id = {handed} AND first = 0", MEASURED),
+        ("UPDATE exports_exportpage SET json_offset = 0 WHERE export_id = {handed} AND first = 4", MEASURED),
+        ("UPDATE exports_exportpage SET csv = csv || 'x' WHERE export_id = {handed} AND first = 4", MEASURED),
+        ("UPDATE exports_exportpart SET readme = readme || 'x' WHERE export_id = {handed}", MEASURED),
+    ],
+)
+def test_export_is_measured_to_its_last_byte(sql: str, found: str | None, world: World) -> None:
+    plant(sql, world)
+    both = {"exports.ready_one_is_complete", MEASURED}
+    assert {breach.invariant for breach in breaches()} == ({found} if found else both)
+
+
+@pytest.mark.parametrize("over", ["expires_at = now()", "state = 'stale'", "is_cleared = true"])
+def test_list_that_nobody_downloads_may_be_incomplete(over: str, world: World) -> None:
+    ExportPart.objects.update(etag="", length=0)
+    ExportPage.objects.update(local_offset=7)
+    plant(f"UPDATE exports_export SET {over}", world)
+    assert breaches() == []
+
+
+def test_all_is_asked_in_three_statements_and_one_for_each_archive(
+    world: World, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(4):
         breaches()
 
 
