@@ -17,7 +17,7 @@ from studio.library.convert import TYPES, convert
 from studio.library.errors import BadImage
 from studio.library.models import Asset
 from studio.library.pixels import PREVIEW_SIDE
-from studio.library.provenance import marks_of
+from studio.library.provenance import marks_in_original, marks_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,8 @@ def _originals(assets: Sequence[Asset]) -> Iterator[Made | None]:
         if found.get(asset.original_name) != asset.size:
             yield None
             continue
-        yield Made(asset.original_name, asset.size, asset.crc32, asset.sha256, asset.content_type, asset.marks)
+        marks = marks_in_original(asset)
+        yield Made(asset.original_name, asset.size, asset.crc32, asset.sha256, asset.content_type, marks)
 
 
 def _preview(export: Export, asset: Asset) -> Made | None:

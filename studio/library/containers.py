@@ -14,7 +14,6 @@ from studio.library.sniff import JPEG_MARKER
 XMP_JPEG: Final = b"http://ns.adobe.com/xap/1.0/\x00"
 XMP_PNG: Final = b"XML:com.adobe.xmp"
 # The flags of a WebP's head say what follows.
-HAS_EXIF: Final = 0x08
 HAS_XMP: Final = 0x04
 IS_ANIMATED: Final = 0x02
 _HAS_ALPHA: Final = 0x10

@@ -113,12 +113,13 @@ def marks_of(data: bytes, content_type: str) -> list[str]:
     return list(found)
 
 
-def marks_in(asset: Asset, variant: str = "original") -> list[str]:
-    """Name the marks that one file of a picture carries; its variants are those of `library:file`, and `converted`.
+def marks_in_original(asset: Asset) -> list[str]:
+    """Name the marks that a picture's original carries; `Asset.marks` are those of the file as received.
 
-    A derived copy keeps the label and loses the signature, which only fits the bytes that were signed.
+    Where these are two files, the original keeps the label and has lost the signature, which only fits the bytes that
+    were signed.
     """
-    if variant == "received" or (variant == "original" and not asset.has_received):
+    if not asset.has_received:
         return list(asset.marks)
     term = source_type_of(asset)
     return [] if term is None else [_IPTC + term]
@@ -145,12 +146,6 @@ def packet_for(*, source: Source | str, model_title: str, marks: Iterable[str] =
         return _packet(term, model_title)
     said = term_in(marks)
     return b"" if said is None else _packet(said)
-
-
-def xmp_for(asset: Asset) -> bytes | None:
-    """Return the XMP packet for files made from a picture; None for an upload that said nothing about itself."""
-    packet = packet_for(source=asset.source, model_title=asset.model_title, marks=asset.marks)
-    return packet or None
 
 
 def marked(data: bytes, content_type: str, packet: bytes) -> bytes:

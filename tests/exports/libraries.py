@@ -3,7 +3,6 @@
 import io
 import re
 from typing import Any
-from uuid import uuid4
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -14,7 +13,7 @@ from studio.accounts.models import User
 from studio.library import files
 from studio.library.collecting import collect, create_collection, set_cover
 from studio.library.models import Asset, Collection, CollectionItem, Favourite, Source, Status
-from studio.library.store import check_image, put_image
+from studio.library.store import check_image
 from studio.library.tagging import add_tag, create_tag
 from studio.library.words import sort_name, vector_of
 from studio.teams.models import Team
@@ -121,15 +120,3 @@ def shelves_of(team: Team) -> list[dict[str, Any]]:
         }
         for one in Collection.objects.filter(team=team).select_related("parent", "cover").order_by("key", "pk")
     ]
-
-
-def copy_of(asset: Asset) -> Asset:
-    """Put the same picture into the same library once more."""
-    data = files.read(asset.original_name)
-    checked = check_image(data)
-    key = uuid4()
-    put_image(team_id=asset.team_id, file_key=key, checked=checked, data=data)
-    asset.pk, asset.file_key = None, key
-    asset._state.adding = True
-    asset.save()
-    return asset

@@ -18,11 +18,14 @@ from studio.exports import making, planning, services, upkeep
 from studio.exports.models import Export, State
 from studio.library import files
 from studio.library.convert import convert
+from studio.library.intake import add_upload
 from studio.library.models import Asset
+from studio.library.provenance import marks_of
 from studio.library.upkeep import make_missing_previews
 from studio.teams.models import Team
 from tests.exports.archives import body_of, make_export, opened, read
 from tests.factories import make_asset
+from tests.library import corpus
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 
@@ -69,6 +72,18 @@ def test_original_is_sent_byte_for_byte_without_a_mark_of_ours(team: Team, owner
     data = opened(read(body_of(export.parts.get()))).read(f"{asset.pk}.png")
     assert data == files.read(asset.original_name)
     assert MARK not in data
+
+
+def test_manifest_says_which_marks_the_very_file_carries(team: Team, owner: User) -> None:
+    claim = b"qdigitalSourceTypexFhttp://cv.iptc.org/newscodes/digitalsourcetype/digitalArt"
+    data = corpus.with_chunk(corpus.with_metadata("41.40338, 2.17403"), b"caBX", corpus.jumbf(claim))
+    asset = add_upload(team=team, actor=owner, file=ContentFile(data), file_name="art.png").asset
+    assert asset.has_received
+    assert asset.marks == ["c2pa", "c2pa:digitalArt"]
+    archive = opened(read(body_of(make_export(team, owner, pattern="{id}").parts.get())))
+    [picture] = json.loads(archive.read("manifest.json"))["pictures"]
+    assert picture["marks"] == ["iptc:digitalArt"]
+    assert marks_of(archive.read(f"{asset.pk}.png"), "image/png") == ["iptc:digitalArt"]
 
 
 def test_previews_are_sent_where_they_are_and_made_where_they_are_not(team: Team, owner: User) -> None:

@@ -87,6 +87,13 @@ def profile_bomb() -> bytes:
     return with_chunk(png(), b"iCCP", b"icc\x00\x00" + zlib.compress(bytes(64 * 1024 * 1024), 9))
 
 
+def jumbf(inside: bytes = b"") -> bytes:
+    """The beginning of a C2PA manifest store."""
+    label = b"c2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x008\x9bq\x03c2pa\x00"
+    description = struct.pack(">I4s", 8 + len(label), b"jumd") + label
+    return struct.pack(">I4s", 8 + len(description) + len(inside), b"jumb") + description + inside
+
+
 def with_metadata(secret: str) -> bytes:
     """A PNG and its EXIF, XMP and text, all holding `secret`."""
     notes = PngImagePlugin.PngInfo()
