@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from urllib.parse import quote
 
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from studio.library.models import Asset, AssetQuerySet
+from studio.library.moments import read_moment
 from studio.library.rules import rules_of
 from studio.teams.models import Team
 
@@ -87,18 +87,10 @@ def storage_of(team: Team) -> Storage:
 
 def _after(cursor: str, binned: AssetQuerySet) -> AssetQuerySet:
     moment, _, pk = cursor.partition("_")
-    at = _moment(moment)
+    at = read_moment(moment)
     if at is None or not (pk.isascii() and pk.isdigit()) or len(pk) > 18:
         return binned
     return binned.filter(Q(binned_at__lt=at) | Q(binned_at=at, pk__lt=int(pk)), binned_at__lte=at)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _days_left(asset: Asset, days: int) -> int:

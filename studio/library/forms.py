@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Final
 
 from django.http import QueryDict
-from django.utils.dateparse import parse_datetime
 
 from studio.core.errors import BadInput
 from studio.library.errors import TooManySelected
+from studio.library.moments import read_moment
 from studio.library.search import LibrarySearch
 from studio.library.selection import Selection
 
@@ -45,10 +45,7 @@ def read_id(value: str) -> int:
 
 
 def _moment(value: str) -> datetime:
-    try:
-        moment = parse_datetime(value)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    moment = read_moment(value)
+    if moment is None:
         raise BadInput("The selection does not say of which moment it is.")
     return moment
