@@ -12,7 +12,7 @@ from studio.accounts.models import User
 from studio.core.errors import Conflict
 from studio.library import bulk, tasks
 from studio.library.acts import ACTS
-from studio.library.models import Asset, BulkAct, BulkState
+from studio.library.models import Asset, BulkAct, BulkItem, BulkState
 from studio.library.selection import Selection
 from studio.live.notify import notify
 from studio.teams.models import Team
@@ -42,7 +42,7 @@ def start(
         found = BulkAct.objects.filter(team=team, actor=actor, key=key).first()
         if found is None:
             raise
-        if (found.act, found.value) != (act, value):
+        if (found.act, found.value) != (act, value) or not _is_for(found, selection):
             raise Conflict("This was already sent, for something else. Choose again.") from None
         made = found
     return _go(made, to_do=made.total)
@@ -74,6 +74,16 @@ def can_undo(act: BulkAct) -> bool:
     until = act.created_at + timedelta(days=bulk.UNDO_DAYS)
     ended = act.state in {BulkState.DONE, BulkState.CANCELLED}
     return ended and ACTS[act.act].undo is not None and act.done > act.skipped and timezone.now() < until
+
+
+def _is_for(act: BulkAct, selection: Selection) -> bool:
+    """Whether an act was started for this very selection; pictures that were purged since make no other one of it."""
+    if selection.search is not None or selection.binned_until is not None:
+        query = selection.search.to_query() if selection.search else ""
+        return act.query == query and (act.newest is None) == (selection.search is None)
+    listed = set(BulkItem.objects.filter(bulk=act).values_list("asset", flat=True))
+    others = set(selection.ids) - listed
+    return listed <= set(selection.ids) and not Asset.objects.filter(pk__in=others).unpurged().exists()
 
 
 def _bound(team: Team, selection: Selection) -> int | None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -83,11 +84,15 @@ def step(bulk_id: int) -> bool:
 
 def freeze(act: BulkAct, found: AssetQuerySet) -> None:
     """Write down what the act is for; part of the caller's transaction."""
-    sql, params = found.order_by().values("pk").query.sql_with_params()
+    act.total, act.is_frozen = 0, True
+    try:
+        sql, params = found.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        # Django sees by itself that nothing can be found, and asks no database.
+        return
     with connection.cursor() as cursor:
         cursor.execute(_FREEZE.format(found=sql), [act.pk, *params])
         act.total = cursor.rowcount
-    act.is_frozen = True
 
 
 def unfinished() -> list[int]:

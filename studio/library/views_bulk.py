@@ -33,8 +33,7 @@ def bulk(request: TeamRequest) -> HttpResponse:
     if request.POST.get("act") == "compare":
         return _compare(request, read_selection(request.POST))
     wanted = read_wanted(request.POST)
-    if not request.membership.may(wanted.act.role):
-        raise NotAllowed(f"This needs the role {wanted.act.role.label.lower()}. Your role lets you look and download.")
+    _require(request, wanted.act.role)
     selection = read_selection(request.POST)
     value = find_value(request, wanted)
     if value is None:
@@ -73,9 +72,15 @@ def cancel(request: TeamRequest, pk: int) -> HttpResponse:
 @team_required(Role.VIEWER)
 @require_POST
 def undo(request: TeamRequest, pk: int) -> HttpResponse:
-    """Take an act back."""
-    act = acting.undo(act=_find(request, pk))
-    return _answer(request, act)
+    """Take an act back, which changes pictures as the act itself did."""
+    found = _find(request, pk)
+    _require(request, ACTS[found.act].role)
+    return _answer(request, acting.undo(act=found))
+
+
+def _require(request: TeamRequest, role: Role) -> None:
+    if not request.membership.may(role):
+        raise NotAllowed(f"This needs the role {role.label.lower()}. Your role lets you look and download.")
 
 
 def _compare(request: TeamRequest, selection: Selection) -> HttpResponse:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from studio.accounts.models import User
 from studio.core.errors import Conflict, NotFound
-from studio.library import acting, bulk
+from studio.library import acting, binning, bulk
 from studio.library.models import (
     Asset,
     AssetTag,
@@ -227,6 +227,37 @@ def test_same_key_is_the_same_act(team: Team, member: User) -> None:
     with pytest.raises(Conflict):
         acting.start(team=team, actor=member, act="bin", value={}, selection=chosen, key=key)
     assert BulkAct.objects.count() == 1
+
+
+def test_same_key_is_for_the_same_pictures(team: Team, member: User) -> None:
+    one, two, three = (make_asset(team) for _ in range(3))
+    value = {"rating": 3, "name": "3 stars"}
+
+    def rate(chosen: Selection, key: uuid.UUID) -> BulkAct:
+        return acting.start(team=team, actor=member, act="rate", value=value, selection=chosen, key=key)
+
+    ticked, searched = uuid.uuid4(), uuid.uuid4()
+    rate(Selection(ids=(one.pk, two.pk)), ticked)
+    rate(Selection(search=LibrarySearch(), newest=two.pk), searched)
+    assert rate(Selection(search=LibrarySearch()), searched).total == 2
+    everything = Selection(search=LibrarySearch(), newest=three.pk)
+    fewer, others, more = (Selection(ids=ids) for ids in ((one.pk,), (three.pk,), (one.pk, two.pk, three.pk)))
+    for chosen in (fewer, others, more, everything):
+        with pytest.raises(Conflict):
+            rate(chosen, ticked)
+    for chosen in (Selection(search=LibrarySearch(q="fox")), Selection(ids=(one.pk,))):
+        with pytest.raises(Conflict):
+            rate(chosen, searched)
+    three.refresh_from_db()
+    assert three.rating == 0
+
+
+def test_same_key_is_the_same_act_also_when_a_picture_was_purged_since(team: Team, member: User) -> None:
+    kept, gone = make_asset(team), make_asset(team)
+    chosen, key = Selection(ids=(kept.pk, gone.pk)), uuid.uuid4()
+    act = acting.start(team=team, actor=member, act="bin", value={}, selection=chosen, key=key)
+    binning.purge(team_id=team.pk, asset_ids=[gone.pk], actor_id=member.pk)
+    assert acting.start(team=team, actor=member, act="bin", value={}, selection=chosen, key=key).pk == act.pk
 
 
 def test_foreign_and_unknown_pictures_stop_the_act(team: Team, other_team: Team, member: User) -> None:

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from studio.accounts.models import User
 from studio.library import acting, bulk
 from studio.library.models import Asset, AssetTag, BulkAct, BulkState, Collection, Favourite, Tag
-from studio.teams.models import Team
+from studio.teams.models import Membership, Role, Team
 from tests.conftest import ClientOf
 from tests.factories import make_asset
 
@@ -76,6 +76,35 @@ def test_viewer_has_favourites_of_their_own(team: Team, viewer: User, admin: Use
     assert not Favourite.objects.exists()
 
 
+def test_who_became_a_viewer_takes_nothing_back(team: Team, member: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    client = client_of(member)
+    assert post(client, "bin", asset).status_code == 302
+    address = f"{BULK}{BulkAct.objects.get().pk}/"
+    Membership.objects.filter(user=member).update(role=Role.VIEWER)
+    assert client.post(f"{address}undo/").status_code == 403
+    assert client.get(address).status_code == 200
+    assert Asset.objects.binned().get() == asset
+
+
+@pytest.mark.parametrize(
+    ("act", "chosen"),
+    [
+        ("rate:4", {"all": "1", "query": "q=nowhere"}),
+        ("favourite", {"all": "1", "query": "", "newest": "0"}),
+        ("restore", {"bin": "1", "until": "2026-01-01T00:00:00Z"}),
+    ],
+)
+def test_act_on_nothing_ends_at_once(
+    team: Team, member: User, client_of: ClientOf, act: str, chosen: dict[str, str]
+) -> None:
+    make_asset(team)
+    reply = client_of(member).post(BULK, {"act": act, **chosen}, follow=True)
+    made = BulkAct.objects.get()
+    assert (reply.status_code, made.state, made.total, made.done) == (200, BulkState.DONE, 0, 0)
+    assert "0 images" in reply.content.decode()
+
+
 def test_member_may_not_purge(team: Team, member: User, client_of: ClientOf) -> None:
     assert post(client_of(member), "purge", make_asset(team), confirmed="1").status_code == 403
 
@@ -121,6 +150,8 @@ def test_act_of_another_member_is_only_an_admins(
         ({"act": "restore", "bin": "1"}, 400),
         ({"act": "restore", "bin": "1", "until": "2026-13-45T00:00:00Z"}, 400),
         ({"act": "restore", "bin": "1", "until": "2026-01-01T00:00:00"}, 400),
+        ({"act": "restore", "bin": "1", "until": "0001-01-01T00:00:00+23:59"}, 400),
+        ({"act": "restore", "bin": "1", "until": "9999-12-31T23:59:59-23:59"}, 400),
         ({"act": "status:lost", "ids": "1"}, 400),
         ({"act": "status", "ids": "1"}, 400),
         ({"act": "rate:6", "ids": "1"}, 400),
