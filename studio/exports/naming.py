@@ -100,7 +100,7 @@ class Pattern:
         for part in self._folders:
             folders += picture.collection if part.strip() == "{collection}" else [_filled(part, picture)]
         clean = [folder for folder in (_folder(text) for text in folders) if folder]
-        return "/".join([*clean, f"{self._stem(picture)}.{picture.extension}"])
+        return "/".join([*clean, f"{_apart_from_devices(self._stem(picture))}.{picture.extension}"])
 
     def _stem(self, picture: Named) -> str:
         """Return the last part, which begins or ends with the number; it need not be written twice."""

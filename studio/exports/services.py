@@ -111,11 +111,12 @@ def _drafted(team: Team, author: User, selection: Selection, wish: Wish) -> tupl
         quality=wish.quality,
         pattern=wish.pattern,
         part_bytes=wish.part_bytes,
-        only_new=wish.only_new,
+        # Ticked pictures are wanted as they are ticked: two lists of them have nothing to do with each other.
+        only_new=wish.only_new and selection.search is not None,
         newest=newest_of(team) if selection.newest is None else selection.newest,
         expires_at=timezone.now() + LIFE,
     )
-    if wish.only_new:
+    if export.only_new:
         assets = _only_new(export, assets, search)
     by_hand = search.collection if search.sort == Sort.ORDER else None
     return export, assets, by_hand

@@ -47,7 +47,7 @@ def index(request: TeamRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: TeamRequest) -> HttpResponse:
     """Ask how a selection (POST), a search or the whole library (GET) is to be downloaded; makes nothing yet."""
-    selection = read_selection(request.POST) if request.method == "POST" else _of_address(request)
+    selection = _chosen(request) if request.method == "POST" else _of_address(request)
     return _form(request, selection, ExportForm())
 
 
@@ -90,7 +90,7 @@ def revoke(request: TeamRequest, pk: int) -> HttpResponse:
 
 
 def _create(request: TeamRequest) -> HttpResponse:
-    selection = read_selection(request.POST)
+    selection = _chosen(request)
     form = ExportForm(request.POST)
     if not form.is_valid():
         return _form(request, selection, form, status=422)
@@ -98,6 +98,14 @@ def _create(request: TeamRequest) -> HttpResponse:
     answer = redirect("exports:export", team_slug=request.team.slug, pk=made.pk)
     answer.status_code = 303
     return answer
+
+
+def _chosen(request: TeamRequest) -> Selection:
+    """Read what was chosen; the whole bin only for those who see the bin."""
+    selection = read_selection(request.POST)
+    if selection.binned_until is not None and not request.membership.may(Role.MEMBER):
+        raise NotAllowed("The bin is for members. Choose images in the library.")
+    return selection
 
 
 def _of_address(request: TeamRequest) -> Selection:
@@ -121,7 +129,8 @@ def _form(request: TeamRequest, selection: Selection, form: ExportForm, *, statu
 def _fields_of(selection: Selection) -> list[tuple[str, str]]:
     """Return the form fields by which a selection travels on."""
     if selection.search is not None:
-        return [("all", "1"), ("query", selection.search.to_query()), ("newest", str(selection.newest))]
+        newest = [] if selection.newest is None else [("newest", str(selection.newest))]
+        return [("all", "1"), ("query", selection.search.to_query()), *newest]
     if selection.binned_until is not None:
         return [("bin", "1"), ("until", selection.binned_until.isoformat())]
     return [("ids", str(pk)) for pk in selection.ids]

@@ -109,6 +109,8 @@ def test_collection_becomes_a_safe_folder(collection: str, folder: str) -> None:
 def test_device_is_no_file_name_either() -> None:
     assert Pattern("{id} {model}").name(replace(PICTURE, model="")) == "12.png"
     assert Pattern("con").name(PICTURE) == "con-12.png"
+    assert Pattern("con.{status}").name(PICTURE) == "_con.approved-12.png"
+    assert Pattern("{author}-{id}").name(replace(PICTURE, author="Aux. Müller")) == "_Aux. Müller-12.png"
 
 
 @given(

@@ -160,7 +160,39 @@ def test_only_what_is_new_since_the_same_persons_last_download(
     assert Export.objects.latest("pk").total == 2
 
 
+def test_ticked_pictures_are_downloaded_as_they_are_ticked(team: Team, viewer: User, client_of: ClientOf) -> None:
+    one, two, three = (make_asset(team) for _ in range(3))
+    client = client_of(viewer)
+    for ids in ([two.pk, three.pk], [one.pk, two.pk]):
+        assert client.post(DOWNLOADS, {"ids": ids, "only_new": "on"}).status_code == 303
+        assert [page.asset_ids for page in Export.objects.latest("pk").pages.all()] == [ids]
+    assert not Export.objects.filter(only_new=True).exists()
+
+
+def test_bin_is_downloaded_by_those_who_see_it(team: Team, viewer: User, member: User, client_of: ClientOf) -> None:
+    asset = make_asset(team)
+    Asset.objects.filter(pk=asset.pk).update(binned_at=timezone.now(), binned_by=member)
+    the_bin = {"bin": "1", "until": timezone.now().isoformat()}
+    for address in (DOWNLOADS, f"{DOWNLOADS}new/"):
+        assert client_of(viewer).post(address, the_bin).status_code == 403
+    assert client_of(member).post(DOWNLOADS, the_bin).status_code == 303
+    assert [page.asset_ids for page in Export.objects.get().pages.all()] == [[asset.pk]]
+
+
+@pytest.mark.parametrize("until", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_moment_that_no_database_knows_is_refused(team: Team, member: User, client_of: ClientOf, until: str) -> None:
+    assert client_of(member).post(DOWNLOADS, {"bin": "1", "until": until}).status_code == 400
+
+
 # The form
+
+
+def test_form_carries_a_search_on_that_names_no_newest_picture(team: Team, viewer: User, client_of: ClientOf) -> None:
+    make_asset(team)
+    page = client_of(viewer).post(f"{DOWNLOADS}new/", {"all": "1", "query": ""}).content.decode()
+    fields = dict(re.findall(r'<input type="hidden" name="(all|query|newest)" value="([^"]*)">', page))
+    assert fields == {"all": "1", "query": ""}
+    assert client_of(viewer).post(DOWNLOADS, fields).status_code == 303
 
 
 def test_form_says_what_it_is_about(team: Team, viewer: User, client_of: ClientOf) -> None:
