@@ -5,6 +5,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 
 from studio.accounts.models import User
+from studio.core.errors import NotFound
 from studio.library.errors import BadName, NameTaken, TooMany
 from studio.library.labels import read_label
 from studio.library.models import SavedView
@@ -31,28 +32,34 @@ def create_view(*, team: Team, user: User, name: str, query: str, is_shared: boo
 
 
 def rename_view(*, view: SavedView, name: str) -> SavedView:
-    """Give a view another name; raises BadName or NameTaken."""
+    """Give a view another name; raises BadName, NameTaken or NotFound."""
     name = _read_name(name)
     try:
         with transaction.atomic():
             _refuse_taken(view, name)
-            view.name = name
-            view.save(update_fields=["name"])
+            _change(view, name=name)
     except IntegrityError as error:
         raise _taken(name) from error
     return view
 
 
 def share_view(*, view: SavedView, is_shared: bool) -> SavedView:
-    """Show a view to the whole team, or to its owner alone again."""
-    view.is_shared = is_shared
-    view.save(update_fields=["is_shared"])
+    """Show a view to the whole team, or to its owner alone again; raises NotFound."""
+    _change(view, is_shared=is_shared)
     return view
 
 
 def delete_view(*, view: SavedView) -> None:
     """Forget a view; a second time does nothing."""
     SavedView.objects.filter(pk=view.pk).delete()
+
+
+def _change(view: SavedView, **fields: str | bool) -> None:
+    """Write to a view; raises NotFound where it was deleted meanwhile."""
+    if not SavedView.objects.filter(pk=view.pk).update(**fields):
+        raise NotFound("This view was deleted meanwhile.")
+    for field, value in fields.items():
+        setattr(view, field, value)
 
 
 def _read_name(name: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
+from studio.core.errors import NotFound
 from studio.library import saving
 from studio.library.errors import NameTaken, TooMany
 from studio.library.models import Asset, SavedView
@@ -144,3 +145,15 @@ def test_no_duplicates_says_so(team: Team, viewer: User, stranger: User, client_
     make_asset(team)
     assert "No duplicates" in client_of(viewer).get(DUPLICATES).content.decode()
     assert client_of(stranger).get(DUPLICATES).status_code == 404
+
+
+def test_view_that_is_deleted_meanwhile_is_not_changed_any_more(team: Team, viewer: User) -> None:
+    view = saving.create_view(team=team, user=viewer, name="Mine", query="q=fox")
+    stale = SavedView.objects.get(pk=view.pk)
+    saving.delete_view(view=view)
+    with pytest.raises(NotFound):
+        saving.rename_view(view=stale, name="Yours")
+    with pytest.raises(NotFound):
+        saving.share_view(view=stale, is_shared=True)
+    saving.delete_view(view=stale)
+    assert kept(team) == []
