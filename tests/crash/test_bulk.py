@@ -61,10 +61,19 @@ def binned(installation: Installation) -> int:
     return int(installation.rows("SELECT count(*) FROM library_asset WHERE binned_at IS NOT NULL")[0][0])
 
 
+# However quick the machine, every batch takes so long that the killer comes in time.
+_SLOW = """
+CREATE OR REPLACE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
+CREATE TRIGGER take_time AFTER UPDATE ON library_bulkact EXECUTE FUNCTION take_time()
+"""
+
+
 def kill_between(installation: Installation, part: Callable[[Progress], int]) -> None:
     """Kill the scheduler once it has done a part, and see that it did not do all; then start another one."""
     installation.wait(lambda: part(progress(installation)) > 0, "the first batch")
     installation.processes[-1].kill()
+    installation.database.execute("DROP TRIGGER take_time ON library_bulkact")
     assert 0 < part(progress(installation)) < MANY, installation.story()
     installation.start("scheduler")
 
@@ -74,12 +83,14 @@ def test_scheduler_killed_in_the_middle_of_an_act_and_of_its_undo(install: Insta
     fill_library(installation)
     browser = installation.open()
     installation.start("scheduler")
+    installation.database.execute(_SLOW)
     browser.post("library/bulk/", {"act": "bin", "all": "1", "query": ""})
     kill_between(installation, lambda act: act.done)
     installation.wait(lambda: progress(installation).state == "done", "the act to end")
     assert (progress(installation), binned(installation)) == (Progress("done", MANY, 0), MANY)
 
     [(act,)] = installation.rows("SELECT id FROM library_bulkact")
+    installation.database.execute(_SLOW)
     browser.post(f"library/bulk/{act}/undo/", {})
     kill_between(installation, lambda act: act.undone)
     installation.wait(lambda: progress(installation).state == "undone", "the undo to end")
