@@ -18,9 +18,8 @@ from studio.library.search import LibrarySearch, Sort
 PARTS: Final = "#side, #tools, #kept"
 _ALPHA: Final = ((True, "Transparent"), (False, "Opaque"))
 _MANY: Final = frozenset({"status", "tag", "shape", "source"})
-# Filters with a menu of their own in the toolbar; the last two step back where there is less room.
+# Filters with a menu of their own in the toolbar; the last ones step back where there is less room.
 _QUICK: Final = ("status", "by", "model", "shape", "tag")
-_SPARE: Final = frozenset({"shape", "tag"})
 _LABELS: Final = {
     "status": "Status",
     "by": "Member",
@@ -66,11 +65,6 @@ class Group:
     def is_on(self) -> bool:
         """Whether it filters."""
         return any(choice.is_on for choice in self.choices)
-
-    @property
-    def is_spare(self) -> bool:
-        """Whether it steps back where the toolbar is narrow."""
-        return self.name in _SPARE
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ def test_page_lists_tags_by_name_with_counts(team: Team, other_team: Team, clien
     create_tag(team=other_team, name="foreign")
     page = client.get(TAGS).content.decode()
     assert names_on(page) == ["Éclair", "hero", "zebra"]
-    assert re.findall(r'wide-cell">([\d,+]+)<', page) == ["1", "0", "2"]
+    assert re.findall(r'<td class="num">([\d,+]+)<', page) == ["1", "0", "2"]
     Asset.objects.filter(pk=assets[0].pk).update(binned_at=timezone.now())
-    assert re.findall(r'wide-cell">([\d,+]+)<', client.get(TAGS).content.decode()) == ["0", "0", "1"]
+    assert re.findall(r'<td class="num">([\d,+]+)<', client.get(TAGS).content.decode()) == ["0", "0", "1"]
 
 
 def test_count_stops_where_nobody_counts(team: Team, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
