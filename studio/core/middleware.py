@@ -6,13 +6,13 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from studio.core.errors import NoRoom, StudioError, Unavailable, is_full
+from studio.core.errors import BadInput, NoRoom, StudioError, Unavailable, is_full
 from studio.core.http import GUARD_HEADERS, is_htmx
 from studio.core.views import error_response, is_unreachable
 
@@ -53,6 +53,11 @@ class RefuseUnstorableText:
             if not is_full(error):
                 raise
             return error_response(request, NoRoom())
+        except TooManyFilesSent:
+            most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+            return error_response(request, BadInput(f"Up to {most} files can be sent at once. Send them in turns."))
+        except TooManyFieldsSent:
+            return error_response(request, BadInput("More was chosen than can be sent at once. Choose fewer."))
         if is_refused:
             raise BadRequest("The request holds text that cannot be stored.")
         return self._get_response(request)

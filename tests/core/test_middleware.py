@@ -3,6 +3,7 @@
 import errno
 import logging
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -65,6 +66,12 @@ def test_form_that_finds_no_room_on_the_disk_is_told_so(
     answer = visitor.post("/open", {"files": ContentFile(b"x" * 5000, name="a.png")})
     assert answer.status_code == status
     assert ("The storage is full, so nothing was changed." in answer.text) is (status == 507)
+
+
+def test_more_than_a_form_takes_is_refused_with_advice(visitor: Client) -> None:
+    fields = {"ids": [str(number) for number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1)]}
+    answer = visitor.post("/open", urlencode(fields, doseq=True), content_type="application/x-www-form-urlencoded")
+    assert (answer.status_code, "More was chosen than can be sent at once." in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize("fields", [{"prompt": "a\x00b"}, {"a\x00": "b"}, {"prompt": ["fine", "\x00"]}])
