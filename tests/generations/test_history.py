@@ -43,7 +43,7 @@ def test_history_row(outputs: list[Is], row: str, team: Team, member: User, clie
 
     assert response.status_code == 200
     assert row in text(response)
-    page = response.content.decode()
+    page = response.content.decode().partition("<main")[2].partition("</main>")[0]
     assert page.count('class="thumb"') == min(4, outputs.count(Is.DELIVERED))
     assert f'href="/t/halden-co/studio/?from={generation.pk}#composer"' in page
     assert f'href="/t/halden-co/generations/{generation.pk}/"' in page
