@@ -29,10 +29,3 @@ def page_of(queryset: QuerySet[T], *, before: int | None, size: int) -> Page[T]:
     more = len(items) > size
     items = items[:size]
     return Page(items, items[-1].pk if more else None)
-
-
-def read_before(value: str | None) -> int | None:
-    """Read `before` from an address; whatever is not a key means the first page."""
-    if value is None or not (value.isascii() and value.isdigit()) or len(value) > 18:
-        return None
-    return int(value)

@@ -11,7 +11,8 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from studio.core.errors import NotAllowed
-from studio.core.pagination import page_of, read_before
+from studio.core.keys import read_key
+from studio.core.pagination import page_of
 from studio.core.streaming import stream_response
 from studio.exports import queries, services
 from studio.exports.archive import ArchiveBody
@@ -36,7 +37,7 @@ def index(request: TeamRequest) -> HttpResponse:
     """List the team's downloads, or make one: 303 to its address, which answers with the archive once it is ready."""
     if request.method == "POST":
         return _create(request)
-    before = read_before(request.GET.get("before"))
+    before = read_key(request.GET.get("before"))
     page = page_of(queries.for_list(request.team), before=before, size=PAGE_SIZE)
     context = {"page": page, "exports": page.items, "is_first": before is None, **_rights(request)}
     template = "exports/index.html#older" if request.htmx and before is not None else "exports/index.html"

@@ -15,7 +15,8 @@ from django_htmx.http import trigger_client_event
 from studio.catalogue.pricing import NotOffered
 from studio.catalogue.queries import models_for
 from studio.core.errors import StudioError
-from studio.core.pagination import page_of, read_before
+from studio.core.keys import read_key
+from studio.core.pagination import page_of
 from studio.generations.cards import cards_of
 from studio.generations.composer import Composer
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
@@ -126,7 +127,7 @@ def retry(request: TeamRequest, pk: int) -> HttpResponse:
 @require_safe
 def history(request: TeamRequest) -> HttpResponse:
     """Every prompt of the team, newest first."""
-    before = read_before(request.GET.get("before"))
+    before = read_key(request.GET.get("before"))
     page = page_of(feed(request.team), before=before, size=HISTORY_PAGE)
     first = reverse("generations:history", args=[request.team.slug])
     context = {
@@ -150,7 +151,7 @@ def _page(request: TeamRequest, composer: Composer | None, *, status: int = 200)
 
 
 def _feed(request: TeamRequest) -> dict[str, Any]:
-    before = read_before(request.GET.get("before"))
+    before = read_key(request.GET.get("before"))
     page = page_of(feed(request.team, author=request.user if _mine(request) else None), before=before, size=FEED_PAGE)
     cards = cards_of(page.items, seconds=typical_seconds(page.items), after=_day(request) if request.htmx else None)
     more = f"{_studio_url(request)}?scope={_scope(request)}&before={page.next_before}"
@@ -167,7 +168,7 @@ def _feed(request: TeamRequest) -> dict[str, Any]:
 
 def _newer(request: TeamRequest) -> HttpResponse:
     """What came since the page was made, for the top of its feed."""
-    after = read_before(request.GET.get("after")) or 0
+    after = read_key(request.GET.get("after")) or 0
     found = feed(request.team, author=request.user if _mine(request) else None).filter(pk__gt=after)[:MOST_NEWER]
     newest = max([after, *(generation.pk for generation in found)])
     return _prepended(request, found, {"newest": newest})
@@ -206,7 +207,7 @@ def _wanted(request: TeamRequest) -> dict[str, Any]:
     reused = request.GET.get("from")
     if reused is None:
         return {}
-    spec = get_object_or_404(Generation, team=request.team, pk=read_before(reused) or 0).spec
+    spec = get_object_or_404(Generation, team=request.team, pk=read_key(reused) or 0).spec
     return {**spec, "model": spec["model_slug"]}
 
 

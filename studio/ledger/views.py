@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from studio.core.pagination import page_of, read_before
+from studio.core.keys import read_key
+from studio.core.pagination import page_of
 from studio.ledger import queries
 from studio.ledger.errors import KeyReused
 from studio.ledger.forms import TopUpForm
@@ -31,7 +32,7 @@ def statement(request: TeamRequest) -> HttpResponse:
         return render(request, "ledger/statement.html#figures", _account(request))
     if part == "newest":
         return _newest(request)
-    before = read_before(request.GET.get("before"))
+    before = read_key(request.GET.get("before"))
     page = page_of(queries.statement(request.team), before=before, size=PAGE_SIZE)
     context: dict[str, Any] = {"page": page, "entries": page.items, "is_first": before is None}
     if request.htmx and before is not None:
@@ -104,7 +105,7 @@ def _held(request: TeamRequest, balance: queries.Balance) -> dict[str, Any]:
 
 def _newest(request: TeamRequest) -> HttpResponse:
     """Answer an open page: everything since the last entry that it began with, so nothing is missing or doubled."""
-    since = read_before(request.GET.get("since")) or 0
+    since = read_key(request.GET.get("since")) or 0
     entries = list(queries.statement(request.team).filter(pk__gte=since)[: MOST_NEWS + 1])
     if len(entries) > MOST_NEWS:
         return HttpResponse(headers={"HX-Refresh": "true"})

@@ -7,10 +7,10 @@ from typing import Final
 from django.db.models import Exists, OuterRef
 
 from studio.library.choosing import Wanted
-from studio.library.forms import Selection
 from studio.library.models import AssetTag, Collection, Tag
 from studio.library.progress import in_images
 from studio.library.queries import count
+from studio.library.selection import Selection
 from studio.teams.access import TeamRequest
 
 # More are not shown as buttons; the field for a name completes all of them.

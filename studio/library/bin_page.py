@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from studio.core.keys import read_key
 from studio.library.models import Asset, AssetQuerySet
 from studio.library.moments import read_moment
 from studio.library.rules import rules_of
@@ -87,10 +88,10 @@ def storage_of(team: Team) -> Storage:
 
 def _after(cursor: str, binned: AssetQuerySet) -> AssetQuerySet:
     moment, _, pk = cursor.partition("_")
-    at = read_moment(moment)
-    if at is None or not (pk.isascii() and pk.isdigit()) or len(pk) > 18:
+    at, key = read_moment(moment), read_key(pk)
+    if at is None or key is None:
         return binned
-    return binned.filter(Q(binned_at__lt=at) | Q(binned_at=at, pk__lt=int(pk)), binned_at__lte=at)
+    return binned.filter(Q(binned_at__lt=at) | Q(binned_at=at, pk__lt=key), binned_at__lte=at)
 
 
 def _days_left(asset: Asset, days: int) -> int:

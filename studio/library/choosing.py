@@ -8,9 +8,9 @@ from django.http import QueryDict
 from django.shortcuts import get_object_or_404
 
 from studio.core.errors import BadInput
+from studio.core.keys import read_key
 from studio.library.acts import ACTS, Act
 from studio.library.collecting import create_collection
-from studio.library.forms import read_id
 from studio.library.models import MOST_RATING, Collection, Status, Tag
 from studio.library.tagging import get_or_create_tag
 from studio.teams.access import TeamRequest
@@ -66,7 +66,7 @@ def _tag(request: TeamRequest, about: str) -> dict[str, Any] | None:
     if about == NEW:
         tag = get_or_create_tag(team=request.team, name=request.POST.get("name", ""))
     else:
-        tag = get_object_or_404(Tag, team=request.team, pk=read_id(about))
+        tag = get_object_or_404(Tag, team=request.team, pk=_key(about))
     return {"tag": tag.pk, "name": tag.name}
 
 
@@ -77,16 +77,36 @@ def _collection(request: TeamRequest, about: str) -> dict[str, Any] | None:
         name = request.POST.get("name", "")
         collection = create_collection(team=request.team, name=name, actor=request.user)
     else:
-        collection = get_object_or_404(Collection, team=request.team, pk=read_id(about))
+        collection = get_object_or_404(Collection, team=request.team, pk=_key(about))
     return {"collection": collection.pk, "name": collection.name}
 
 
+def _taken_from(request: TeamRequest, about: str) -> dict[str, Any] | None:
+    """Images are taken out of a collection on its own page, so nobody is asked which."""
+    if about in ("", NEW):
+        raise BadInput("Open the collection first, then take images out of it.")
+    return _collection(request, about)
+
+
+def _tag_to_take(request: TeamRequest, about: str) -> dict[str, Any] | None:
+    if about == NEW:
+        raise BadInput("A new tag is on no image yet. Choose one that is.")
+    return _tag(request, about)
+
+
 def _move(request: TeamRequest, about: str) -> dict[str, Any] | None:
-    source = get_object_or_404(Collection, team=request.team, pk=read_id(request.POST.get("source", "")))
+    source = get_object_or_404(Collection, team=request.team, pk=_key(request.POST.get("source", "")))
     target = _collection(request, about)
     if target is not None and target["collection"] == source.pk:
         raise BadInput("The images are in this collection already. Choose another one.")
     return None if target is None else {**target, "source": source.pk}
+
+
+def _key(text: str) -> int:
+    key = read_key(text)
+    if key is None:
+        raise BadInput("There is no such tag or collection.")
+    return key
 
 
 def _purge(request: TeamRequest, _: str) -> dict[str, Any] | None:
@@ -97,9 +117,9 @@ _READERS: Final[Mapping[str, Callable[[TeamRequest, str], dict[str, Any] | None]
     "status": _status,
     "rate": _rating,
     "tag": _tag,
-    "untag": _tag,
+    "untag": _tag_to_take,
     "collect": _collection,
-    "uncollect": _collection,
+    "uncollect": _taken_from,
     "move": _move,
     "purge": _purge,
 }

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.template.defaultfilters import capfirst
 
 from studio.core.errors import BadInput
+from studio.core.keys import read_keys
 from studio.core.templatetags.studio import MULTIPLY, credit_amount, filesize, moment
 from studio.library.looks import Look
 from studio.library.models import MOST_RATING, Asset, Status
@@ -17,7 +18,6 @@ MOST_COMPARED: Final = 4
 # Approving is a decision of its own, so picking only moves between these.
 PICKABLE: Final = frozenset({Status.DRAFT.value, Status.SHORTLISTED.value})
 _LETTERS: Final = "ABCD"
-_LONGEST_ID: Final = 18
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Compared:
 def read_ids(data: QueryDict, *, least: int = LEAST_COMPARED, most: int = MOST_COMPARED) -> list[int]:
     """Read two to four pictures, `ids=1,2` or `ids=1&ids=2`, each once; raises BadInput in words."""
     values = [part.strip() for value in data.getlist("ids") for part in value.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() and len(part) <= _LONGEST_ID for part in values):
+    ids = read_keys(values)
+    if ids is None:
         raise BadInput("The address of this comparison holds something that is not an image.")
-    ids = list(dict.fromkeys(int(part) for part in values))
     if len(ids) < least:
         raise BadInput("A comparison needs two images at least. Choose two to four in the library, then press Compare.")
     if len(ids) > most:

@@ -10,6 +10,7 @@ from django.db.models import BigIntegerField, Func, IntegerField, OuterRef, Q, Q
 from django.db.models.functions import Coalesce
 
 from studio.accounts.models import User
+from studio.core.keys import read_keys
 from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Favourite, Tag
 from studio.library.words import fold
 from studio.teams.models import Team
@@ -157,10 +158,9 @@ def items_page(collection: Collection, *, after: str = "", size: int) -> tuple[l
 def _read_place(after: str) -> tuple[int, int] | None:
     """Read a cursor; whatever is none means the first page."""
     position, _, asset = after.partition(".")
-    digits = position.removeprefix("-")
-    if all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (digits, asset)):
-        return int(position), int(asset)
-    return None
+    if read_keys([position.removeprefix("-"), asset]) is None:
+        return None
+    return int(position), int(asset)
 
 
 def _counted(collections: QuerySet[Collection]) -> QuerySet[Collection]:

@@ -1,20 +1,19 @@
 """What the library's pages accept."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from django.http import QueryDict
 
 from studio.core.errors import BadInput
+from studio.core.keys import read_keys
 from studio.library.errors import TooManySelected
 from studio.library.moments import read_moment
 from studio.library.search import LibrarySearch
 from studio.library.selection import Selection
 
-__all__ = ["MOST_SELECTED", "Selection", "read_id", "read_selection"]
-
 MOST_SELECTED: Final = 10_000
-_LONGEST_ID: Final = 18
 
 
 def read_selection(data: QueryDict) -> Selection:
@@ -26,7 +25,7 @@ def read_selection(data: QueryDict) -> Selection:
     if data.get("all") == "1":
         newest = data.get("newest", "")
         search = LibrarySearch.read(data.get("query", ""))
-        return Selection(search=search, newest=read_id(newest) if newest else None)
+        return Selection(search=search, newest=_ids([newest])[0] if newest else None)
     if data.get("bin") == "1":
         return Selection(binned_until=_moment(data.get("until", "")))
     values = data.getlist("ids")
@@ -34,14 +33,14 @@ def read_selection(data: QueryDict) -> Selection:
         raise TooManySelected(f"Tick at most {MOST_SELECTED:,} images, or choose all that match.")
     if not values:
         raise BadInput("Nothing is selected. Tick the images you want first.")
-    return Selection(ids=tuple(dict.fromkeys(map(read_id, values))))
+    return Selection(ids=tuple(_ids(values)))
 
 
-def read_id(value: str) -> int:
-    """Read one id; raises BadInput for what cannot be one."""
-    if not (value.isascii() and value.isdigit()) or len(value) > _LONGEST_ID:
+def _ids(values: Sequence[str]) -> list[int]:
+    ids = read_keys(values)
+    if ids is None:
         raise BadInput("The selection holds something that is not an image.")
-    return int(value)
+    return ids
 
 
 def _moment(value: str) -> datetime:

@@ -1,11 +1,12 @@
 """What the pages of tags and collections accept; names are judged by the services, which know the rules."""
 
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.http import QueryDict
 
 from studio.core.errors import BadInput
+from studio.core.keys import read_keys
 from studio.library.collecting import DESCRIPTION_LENGTH, MOST_COLLECTIONS
 from studio.library.collecting import NAME_LENGTH as COLLECTION_NAME_LENGTH
 from studio.library.filing import find_tag, outer_collections
@@ -13,8 +14,6 @@ from studio.library.models import Collection, Tag
 from studio.library.tagging import HUE_NAMES
 from studio.library.tagging import NAME_LENGTH as TAG_NAME_LENGTH
 from studio.teams.models import Team
-
-_LONGEST_ID: Final = 18
 
 
 class TagForm(forms.Form):
@@ -86,9 +85,10 @@ def read_ids(data: QueryDict, name: str, *, most: int = MOST_COLLECTIONS) -> lis
     values = data.getlist(name)
     if len(values) > most:
         raise BadInput(f"At most {most:,} can be chosen at once.")
-    if not all(value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID for value in values):
+    ids = read_keys(values)
+    if ids is None:
         raise BadInput("What was chosen is not on this page.")
-    return list(dict.fromkeys(map(int, values)))
+    return ids
 
 
 def read_id(data: QueryDict, name: str) -> int:

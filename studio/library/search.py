@@ -12,6 +12,7 @@ from django.db.models import TextChoices
 from django.http import QueryDict
 
 from studio.core.errors import BadInput
+from studio.core.keys import read_key
 from studio.library.models import MOST_RATING, Shape, Source, Status
 
 # A saved view and an act on all that match keep the whole search, so it has to fit their columns.
@@ -143,9 +144,10 @@ def _name(data: Mapping[str, Any], name: str) -> str:
 
 
 def _number(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    number = read_key(text)
+    if number is None:
         raise BadInput(f"The filter {name} takes a number.")
-    return int(text)
+    return number
 
 
 def _id(data: Mapping[str, Any], name: str) -> int | None:

@@ -15,9 +15,10 @@ from studio.library import acting
 from studio.library.acts import ACTS
 from studio.library.asking_acts import question_of
 from studio.library.choosing import Wanted, find_value, read_wanted
-from studio.library.forms import Selection, read_selection
+from studio.library.forms import read_selection
 from studio.library.models import BulkAct
 from studio.library.progress import Progress, progress_of, running_of
+from studio.library.selection import Selection
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 

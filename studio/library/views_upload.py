@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
 from studio.core.errors import BadInput, StudioError
+from studio.core.keys import read_key
 from studio.library import intake
 from studio.library.models import Asset, Collection
 from studio.teams.access import TeamRequest, team_required
@@ -58,9 +59,10 @@ def _collection_of(request: TeamRequest) -> Collection | None:
     value = request.POST.get("collection") or request.GET.get("collection")
     if not value:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+    key = read_key(value)
+    if key is None:
         raise BadInput("There is no such collection.")
-    return get_object_or_404(Collection, team=request.team, pk=int(value))
+    return get_object_or_404(Collection, team=request.team, pk=key)
 
 
 def _check_number(number: int) -> None:
