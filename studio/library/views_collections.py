@@ -148,7 +148,8 @@ def _grid_of(collection: Collection) -> str:
 
 def _ask(request: TeamRequest, **context: Any) -> HttpResponse:
     """Show a form in the page's dialog, or as a page."""
-    context = {"body": "library/collection_form.html", "here": request.get_full_path(), **context}
-    template = "components/dialog_content.html" if request.htmx else "library/collection_page.html"
+    back = {"back": reverse("library:collections", args=[request.team.slug]), "back_label": "Collections"}
+    context = {"body": "library/collection_form.html", "here": request.get_full_path(), **back, **context}
+    template = "components/dialog_content.html" if request.htmx else "library/dialog_page.html"
     form = context.get("form")
     return render(request, template, context, status=422 if form is not None and form.is_bound else 200)

@@ -82,8 +82,10 @@ def asset_collections(request: TeamRequest, pk: int) -> HttpResponse:
         "collections": all_collections(request.team),
         "chosen": set(found.collection_items.values_list("collection", flat=True)),
         "here": query_of(request),
+        "back": _address_of(request, found),
+        "back_label": found.caption,
     }
-    return render(request, "components/dialog_content.html" if request.htmx else "library/collect.html", context)
+    return render(request, "components/dialog_content.html" if request.htmx else "library/dialog_page.html", context)
 
 
 def query_of(request: TeamRequest) -> str:

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from studio.core.errors import StudioError
@@ -125,6 +126,7 @@ def _answer(
         else:
             messages.success(request, said)
             return redirect("library:tags", team_slug=request.team.slug)
-    context = {"form": form, "title": title, "body": "library/tag_form.html", "here": request.path, **more}
-    template = "components/dialog_content.html" if request.htmx else "library/tag_page.html"
+    back = {"back": reverse("library:tags", args=[request.team.slug]), "back_label": "Tags"}
+    context = {"form": form, "title": title, "body": "library/tag_form.html", "here": request.path, **back, **more}
+    template = "components/dialog_content.html" if request.htmx else "library/dialog_page.html"
     return render(request, template, context, status=422 if form.is_bound else 200)
