@@ -106,10 +106,12 @@ let pressed = null;
 const openAgain = () => {
   const menu = pressed && document.getElementById(pressed.menu);
   const link = pressed && document.getElementById(pressed.link);
+  const source = pressed && document.querySelector(`[popovertarget="${CSS.escape(pressed.menu)}"]`);
   if (menu?.matches("[data-stays]")) {
-    menu.showPopover();
+    // What opens it is what it hangs on; without one it would stand in the window's corner.
+    menu.showPopover({ source });
     link?.focus();
-  } else if (pressed) document.querySelector(`[popovertarget="${CSS.escape(pressed.menu)}"]`)?.focus();
+  } else source?.focus();
   pressed = null;
 };
 

@@ -61,6 +61,8 @@ const update = () => {
   const bytes = [...chosen.values()].reduce((sum, size) => sum + size, 0);
   const isEmpty = !all && chosen.size === 0;
   bar.hidden = isEmpty;
+  // A class and no :has(), which would be asked again with every tile: messages rise above the bar.
+  document.body.classList.toggle("has-bulk", !isEmpty);
   if (isEmpty) document.getElementById("bulk-note").replaceChildren();
   for (const part of parts("count")) part.textContent = all ? all.label : chosen.size.toLocaleString("en");
   for (const part of parts("word")) part.textContent = all ? "" : "selected";
