@@ -39,13 +39,18 @@ def start(
             )
             _freeze_few(made, selection)
     except IntegrityError:
-        found = BulkAct.objects.filter(team=team, actor=actor, key=key).first()
+        found = find(team=team, actor=actor, key=key)
         if found is None:
             raise
         if (found.act, found.value) != (act, value) or not _is_for(found, selection):
             raise Conflict("This was already sent, for something else. Choose again.") from None
         made = found
     return _go(made, to_do=made.total)
+
+
+def find(*, team: Team, actor: User, key: uuid.UUID) -> BulkAct | None:
+    """Find the act that somebody has started with a key already."""
+    return BulkAct.objects.filter(team=team, actor=actor, key=key).first()
 
 
 def cancel(*, act: BulkAct) -> None:

@@ -14,7 +14,7 @@ from studio.core.errors import BadInput, NotAllowed
 from studio.library import acting
 from studio.library.acts import ACTS
 from studio.library.asking_acts import question_of
-from studio.library.choosing import Wanted, find_value, read_wanted
+from studio.library.choosing import NEW, Wanted, find_value, read_wanted
 from studio.library.forms import read_selection
 from studio.library.models import BulkAct
 from studio.library.progress import Progress, progress_of, running_of
@@ -36,11 +36,12 @@ def bulk(request: TeamRequest) -> HttpResponse:
     wanted = read_wanted(request.POST)
     _require(request, wanted.act.role)
     selection = read_selection(request.POST)
-    value = find_value(request, wanted)
+    key = _key(request)
+    value = _value(request, wanted, selection, key)
     if value is None:
         return _ask(request, wanted, selection)
     act = acting.start(
-        team=request.team, actor=request.user, act=wanted.name, value=value, selection=selection, key=_key(request)
+        team=request.team, actor=request.user, act=wanted.name, value=value, selection=selection, key=key
     )
     return _answer(request, act)
 
@@ -77,6 +78,20 @@ def undo(request: TeamRequest, pk: int) -> HttpResponse:
     found = _find(request, pk)
     _require(request, ACTS[found.act].role)
     return _answer(request, acting.undo(act=found))
+
+
+def _value(request: TeamRequest, wanted: Wanted, selection: Selection, key: uuid.UUID) -> dict[str, Any] | None:
+    """Return what the act needs to know; a form that is sent twice makes a new tag or collection once.
+
+    And none for images that are not there: what was made would stay behind, empty.
+    """
+    if wanted.about != NEW:
+        return find_value(request, wanted)
+    sent = acting.find(team=request.team, actor=request.user, key=key)
+    if sent is not None and sent.act == wanted.name and sent.value["name"] == request.POST.get("name", "").strip():
+        return {name: value for name, value in sent.value.items() if name != "until"}
+    selection.assets(request.team, request.user)
+    return find_value(request, wanted)
 
 
 def _require(request: TeamRequest, role: Role) -> None:

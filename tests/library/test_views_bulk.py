@@ -171,7 +171,8 @@ def test_act_of_another_member_is_only_an_admins(
     ],
 )
 def test_bad_input_is_refused(team: Team, member: User, client_of: ClientOf, data: dict[str, str], status: int) -> None:
-    make_asset(team)
+    asset = make_asset(team)
+    data = {**data, "ids": str(asset.pk)} if data.get("ids") == "1" else data
     assert client_of(member).post(BULK, data).status_code == status
     assert BulkAct.objects.count() == 0
 
@@ -196,7 +197,23 @@ def test_pictures_tags_and_collections_of_other_teams_are_not_found(
     assert post(client, f"tag:{tag.pk}", own).status_code == 404
     assert post(client, f"collect:{collection.pk}", own).status_code == 404
     assert post(client, "move:new", own, source=collection.pk, name="Stolen").status_code == 404
-    assert (BulkAct.objects.count(), Collection.objects.count()) == (0, 1)
+    assert post(client, "collect:new", own, foreign, name="Stolen").status_code == 404
+    assert post(client, "tag:new", own, foreign, name="stolen").status_code == 404
+    assert (BulkAct.objects.count(), Collection.objects.count(), Tag.objects.count()) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("act", ["collect:new", "tag:new"])
+def test_form_that_comes_twice_makes_one_collection_or_tag(
+    team: Team, member: User, client_of: ClientOf, act: str
+) -> None:
+    asset, other, key = make_asset(team), make_asset(team), str(uuid.uuid4())
+    client = client_of(member)
+    replies = [post(client, act, asset, name=" Hero ", key=key) for _ in range(2)]
+    made = BulkAct.objects.get()
+    assert [(reply.status_code, reply["Location"]) for reply in replies] == [(302, f"{BULK}{made.pk}/")] * 2
+    assert (Collection.objects.count() + Tag.objects.count(), made.done) == (1, 1)
+    assert post(client, act, other, name="Hero", key=key).status_code == 409
+    assert post(client, act, asset, name="Other", key=key).status_code == 409
 
 
 def test_act_that_needs_a_value_asks_for_it_and_carries_the_selection(
