@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db.models import BooleanField, F, Func, Q, Value
 
 from studio.accounts.models import User
-from studio.library.matching import Term, terms_of, tsquery_of
+from studio.library.matching import Reading, Term, reading_of, terms_of
 from studio.library.models import Collection, Tag
 from studio.library.search import LibrarySearch
 from studio.library.words import begins_word
@@ -35,7 +35,7 @@ class Asked:
     """A search made ready: as PostgreSQL reads it, and the collections it is about, in their order."""
 
     team_id: int
-    tsquery: str
+    reading: Reading
     collections: tuple[int, ...] = ()
 
 
@@ -56,8 +56,8 @@ def ask(
     if search.collection is not None:
         collections = (search.collection, *(_inside(team, search.collection) if inside is None else inside))
     named = _named(terms, _tags_like(team, terms) if tags is None else tags)
-    tsquery = tsquery_of(search, team_id=team.pk, user_id=user.pk, tags_of=named, collections=collections)
-    return Asked(team.pk, tsquery, collections)
+    reading = reading_of(search, team_id=team.pk, user_id=user.pk, tags_of=named, collections=collections)
+    return Asked(team.pk, reading, collections)
 
 
 def _inside(team: Team, collection: int) -> Sequence[int]:

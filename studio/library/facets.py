@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from studio.accounts.models import User
 from studio.library.finding import MOST_COUNTED, SPAN, Count
-from studio.library.models import Source, Status
+from studio.library.matching import token_of
 from studio.library.sql import rows_of
 from studio.teams.models import Team
 
@@ -53,11 +53,16 @@ SELECT
         ORDER BY lower(name), id LIMIT %(offered)s
      ) AS v),
     (SELECT json_build_object(
-        'all', library_count(%(all)s::tsquery, %(team)s, %(most)s, %(span)s),
-        'favourites', library_count(%(favourites)s::tsquery, %(team)s, %(most)s, %(span)s),
-        'shortlisted', library_count(%(shortlisted)s::tsquery, %(team)s, %(most)s, %(span)s),
-        'approved', library_count(%(approved)s::tsquery, %(team)s, %(most)s, %(span)s),
-        'uploads', library_count(%(uploads)s::tsquery, %(team)s, %(most)s, %(span)s)
+        'all', (SELECT count(*) FROM (SELECT FROM library_asset
+            WHERE team_id = %(team)s AND binned_at IS NULL LIMIT %(most)s) AS found),
+        'favourites', library_count(
+            %(favourites)s::tsquery, %(favourites)s::tsquery, ''::tsquery, %(team)s, %(most)s, %(span)s),
+        'shortlisted', (SELECT count(*) FROM (SELECT FROM library_asset
+            WHERE team_id = %(team)s AND status = 'shortlisted' AND binned_at IS NULL LIMIT %(most)s) AS found),
+        'approved', (SELECT count(*) FROM (SELECT FROM library_asset
+            WHERE team_id = %(team)s AND status = 'approved' AND binned_at IS NULL LIMIT %(most)s) AS found),
+        'uploads', (SELECT count(*) FROM (SELECT FROM library_asset
+            WHERE team_id = %(team)s AND source = 'uploaded' AND binned_at IS NULL LIMIT %(most)s) AS found)
     )),
     (SELECT max(id) FROM library_asset WHERE team_id = %(team)s AND binned_at IS NULL)
 """
@@ -144,7 +149,6 @@ def facets(team: Team, user: User) -> Facets:
 
 
 def _params(team: Team, user: User) -> Mapping[str, Any]:
-    whole = f"'team:{team.pk}'"
     return {
         "team": team.pk,
         "user": user.pk,
@@ -152,11 +156,7 @@ def _params(team: Team, user: User) -> Mapping[str, Any]:
         "most": MOST_COUNTED + 1,
         "places": _MOST_PLACES,
         "span": SPAN,
-        "all": whole,
-        "favourites": f"{whole} & 'fav:{user.pk}'",
-        "shortlisted": f"{whole} & 'status:{Status.SHORTLISTED}'",
-        "approved": f"{whole} & 'status:{Status.APPROVED}'",
-        "uploads": f"{whole} & 'source:{Source.UPLOADED}'",
+        "favourites": f"'{token_of(team.pk, f'fav:{user.pk}')}'",
     }
 
 

@@ -1,12 +1,14 @@
-"""Pages and counts of a search, through the functions of migration 0009: one journey to the database for each."""
+"""Pages and counts of a search, through the functions of migration 0013: one journey to the database for each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from django.db.models import Exists, OuterRef
+
 from studio.accounts.models import User
-from studio.library.asking import Asked, Matches
-from studio.library.models import Asset, AssetQuerySet
+from studio.library.asking import Asked
+from studio.library.models import Asset, AssetQuerySet, Favourite
 from studio.library.orders import ORDERS, ManualOrder, Order, Place
 from studio.library.search import Sort
 from studio.library.sql import rows_of
@@ -16,12 +18,14 @@ MOST_COUNTED: Final = 1000
 # dearer, fewer makes searches for middling ones dearer.
 SPAN: Final = 3000
 
-_IN_ORDER: Final = "{function}(%(q)s::tsquery, %(team)s, %(key)s{cast}, %(asset)s, %(wanted)s, %(span)s)"
-_BY_HAND: Final = "{function}(%(q)s::tsquery, %(collections)s, %(first)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
+_READINGS: Final = "%(q)s::tsquery, %(exact)s::tsquery, %(narrow)s::tsquery, %(team)s"
+_IN_ORDER: Final = f"{{function}}({_READINGS}, %(key)s{{cast}}, %(asset)s, %(wanted)s, %(span)s)"
+_BY_HAND: Final = f"{{function}}({_READINGS}, %(collections)s, %(first)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
+_COUNT: Final = f"library_count({_READINGS}, %(most)s, %(span)s)"
 _COUNTED: Final = """
     SELECT ids, CASE
         WHEN cardinality(ids) < %(wanted)s AND %(asset)s::bigint IS NULL THEN cardinality(ids)
-        ELSE library_count(%(q)s::tsquery, %(team)s, %(most)s, %(span)s)
+        ELSE {count}
     END FROM (SELECT {call} AS ids OFFSET 0) AS page
 """
 
@@ -51,7 +55,7 @@ def page_ids(asked: Asked, sort: Sort, place: Place | None, *, wanted: int, is_b
 
 def counted_page_ids(asked: Asked, sort: Sort, place: Place | None, *, wanted: int) -> tuple[list[int], Count]:
     """Return the ids behind a place, and how many the whole search finds."""
-    statement = _COUNTED.format(call=_call(sort, is_back=False))
+    statement = _COUNTED.format(count=_COUNT, call=_call(sort, is_back=False))
     params = _params(asked, sort, place, wanted=wanted, is_back=False)
     [(ids, number)] = rows_of(statement, {**params, "most": MOST_COUNTED + 1})
     return ids, Count.of(number)
@@ -59,15 +63,15 @@ def counted_page_ids(asked: Asked, sort: Sort, place: Place | None, *, wanted: i
 
 def count_of(asked: Asked) -> Count:
     """Count what is asked for, up to MOST_COUNTED."""
-    params = {"q": asked.tsquery, "team": asked.team_id, "most": MOST_COUNTED + 1, "span": SPAN}
-    [(number,)] = rows_of("SELECT library_count(%(q)s::tsquery, %(team)s, %(most)s, %(span)s)", params)
+    [(number,)] = rows_of(f"SELECT {_COUNT}", {**_readings(asked), "most": MOST_COUNTED + 1})
     return Count.of(number)
 
 
 def load(ids: Sequence[int], user: User) -> list[Asset]:
     """Return the assets of these ids as tiles show them, in this order; `is_favourite` says whether the person's."""
     rows: AssetQuerySet = Asset.objects.filter(pk__in=ids).for_tiles()
-    found = {asset.pk: asset for asset in rows.annotate(is_favourite=Matches(f"'fav:{user.pk}'"))}
+    is_favourite = Exists(Favourite.objects.filter(user=user, asset=OuterRef("pk")))
+    found = {asset.pk: asset for asset in rows.annotate(is_favourite=is_favourite)}
     return [found[pk] for pk in ids if pk in found]
 
 
@@ -85,9 +89,14 @@ def _call(sort: Sort, *, is_back: bool) -> str:
     return (_BY_HAND if isinstance(order, ManualOrder) else _IN_ORDER).format(function=function, cast=cast)
 
 
+def _readings(asked: Asked) -> Mapping[str, Any]:
+    read = asked.reading
+    return {"q": read.whole, "exact": read.exact, "narrow": read.narrow, "team": asked.team_id, "span": SPAN}
+
+
 def _params(asked: Asked, sort: Sort, place: Place | None, *, wanted: int, is_back: bool) -> Mapping[str, Any]:
     key, asset_id = (place.key, place.asset_id) if place else (None, None)
-    params = {"q": asked.tsquery, "team": asked.team_id, "key": key, "asset": asset_id, "wanted": wanted, "span": SPAN}
+    params = {**_readings(asked), "key": key, "asset": asset_id, "wanted": wanted}
     if not isinstance(ORDERS[sort], ManualOrder):
         return params
     collections = list(asked.collections)

@@ -47,30 +47,48 @@ def terms_of(q: str) -> list[Term]:
     return list(dict.fromkeys(terms))
 
 
-def tsquery_of(
+@dataclass(frozen=True)
+class Reading:
+    """A search as PostgreSQL reads it, and two simpler readings that the index answers sooner."""
+
+    whole: str
+    # With every word as a whole one, not as a beginning: all it finds is found by the search too.
+    exact: str
+    # The filters alone, empty without any: all that the search finds is found by them too.
+    narrow: str
+
+
+def reading_of(
     search: LibrarySearch,
     *,
     team_id: int,
     user_id: int,
     tags_of: Mapping[str, Iterable[int]],
     collections: Iterable[int],
-) -> str:
+) -> Reading:
     """Write the search for one team and one person; `tags_of` are the tags that each term's text names.
 
     Whether a picture is listed is for the statement to ask: what is in the bin still has its words.
     """
     tokens = _tokens(search, user_id, collections)
-    parts = [_any_of(each) for each in tokens]
-    if search.alpha is not None:
-        parts.append(("" if search.alpha else "!") + _quoted("alpha:1"))
+    parts = [_any_of(token_of(team_id, each) for each in some) for some in tokens]
+    if search.alpha is False:
+        parts.append("!" + _quoted(token_of(team_id, "alpha:1")))
+    narrow = " & ".join(parts) if any(not part.startswith("!") for part in parts) else ""
     terms = terms_of(search.q)
     # Signs between words say nothing; signs alone ask for what is called so.
     said = [term for term in terms if term.runs or tags_of.get(term.text)] or terms
-    parts += [_term(term, team_id, tags_of.get(term.text, ())) for term in said]
-    # Words are a team's own already; without any, the team itself narrows down what the index has to read.
-    if all(term.is_minus for term in said):
+    # Words and filters are a team's own already; without any, the team itself says what the index has to read.
+    if not narrow and all(term.is_minus for term in said):
         parts.insert(0, _quoted(f"team:{team_id}"))
-    return " & ".join(parts)
+    whole, exact = (
+        " & ".join(
+            parts
+            + [_term(term, team_id, tags_of.get(term.text, ()), is_open=is_open or term.is_minus) for term in said]
+        )
+        for is_open in (True, False)
+    )
+    return Reading(whole, exact, narrow)
 
 
 def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> Iterator[list[str]]:
@@ -83,6 +101,8 @@ def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> 
             yield [f"{name}:{value}" for value in values]
     if search.collection is not None:
         yield [f"in:{collection}" for collection in collections]
+    if search.alpha:
+        yield ["alpha:1"]
     if search.favourite:
         yield [f"fav:{user_id}"]
     if search.rating:
@@ -111,20 +131,20 @@ def _days(first: date, last: date) -> Iterator[str]:
             first += _ONE_DAY
 
 
-def _term(term: Term, team_id: int, tags: Iterable[int]) -> str:
-    found = [_phrase(term, team_id)] if term.runs else []
-    found += [_quoted(f"tag:{tag}") for tag in tags]
-    text = f"({' | '.join(found or [_quoted(_NOTHING)])})"
+def _term(term: Term, team_id: int, tags: Iterable[int], *, is_open: bool) -> str:
+    found = [_phrase(term, team_id, is_open=is_open and term.is_open)] if term.runs else []
+    found += [_quoted(token_of(team_id, f"tag:{tag}")) for tag in tags]
+    text = f"({' | '.join(found or [_quoted(token_of(team_id, _NOTHING))])})"
     return f"!{text}" if term.is_minus else text
 
 
-def _phrase(term: Term, team_id: int) -> str:
+def _phrase(term: Term, team_id: int, *, is_open: bool) -> str:
     """Write a term's words with their distances; the words of a team are a team's own lexemes, `7/sea`."""
     words: list[tuple[str, int]] = []
     for run in term.runs:
         is_last = run is term.runs[-1]
         if not run.is_unspaced:
-            words.append((_word(team_id, run.text[:WORD_LENGTH], is_open=term.is_open and is_last), run.place))
+            words.append((_word(team_id, run.text[:WORD_LENGTH], is_open=is_open and is_last), run.place))
         elif run.length == 1:
             # One character of such a script begins every pair that it is the first of.
             words.append((_word(team_id, run.text, is_open=True), run.place))
@@ -142,7 +162,12 @@ def _word(team_id: int, word: str, *, is_open: bool) -> str:
     return _quoted(f"{team_id}/{word}") + (":*" if is_open else "")
 
 
-def _any_of(tokens: list[str]) -> str:
+def token_of(team_id: int, filed: str) -> str:
+    """Return the lexeme of a filter, a team's own as its words are: `7:status:approved` (migration 0012)."""
+    return f"{team_id}:{filed}"
+
+
+def _any_of(tokens: Iterable[str]) -> str:
     return f"({' | '.join(map(_quoted, tokens))})"
 
 

@@ -184,6 +184,10 @@ class Asset(models.Model):
                 condition=Q(binned_at__isnull=False, purged_at=None),
                 name="asset_in_the_bin",
             ),
+            models.Index(
+                fields=["team", "status"], condition=Q(binned_at=None) & ~Q(status="draft"), name="asset_beyond_draft"
+            ),
+            models.Index(fields=["team"], condition=Q(binned_at=None, source="uploaded"), name="asset_uploaded"),
             models.Index(fields=["team", "sha256"], name="asset_by_hash"),
             GinIndex(fields=["search"], name="asset_search", fastupdate=False),
             models.Index(

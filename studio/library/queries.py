@@ -83,7 +83,7 @@ def count(team: Team, user: User, search: LibrarySearch) -> Count:
 
 def ids_matching(team: Team, user: User, search: LibrarySearch, *, newest: int) -> AssetQuerySet:
     """Return everything in the library that a search finds, up to the asset `newest`, in no order."""
-    matches = Matches(ask(team, user, search).tsquery)
+    matches = Matches(ask(team, user, search).reading.whole)
     return Asset.objects.for_team(team).listed().filter(matches, pk__lte=newest)
 
 

@@ -18,9 +18,12 @@ SET maintenance_work_mem = '512MB';
 SET work_mem = '128MB';
 """
 
-# The triggers that keep `search` fire all the same; foreign keys and the refreshing of every filing do not.
+# Pictures come after their filing here, so each is filled with all of it at once; foreign keys and the refreshing of
+# every filing rest.
 _PREPARE: Final = """
-ALTER TABLE library_asset ENABLE ALWAYS TRIGGER library_asset_search;
+CREATE TRIGGER library_filed_already BEFORE INSERT ON library_asset
+    FOR EACH ROW EXECUTE FUNCTION library_asset_refresh();
+ALTER TABLE library_asset ENABLE ALWAYS TRIGGER library_filed_already;
 ALTER TABLE library_asset ENABLE ALWAYS TRIGGER library_made_with;
 DROP INDEX asset_search, asset_by_newest, asset_by_rating, asset_by_name, asset_by_hash, asset_without_preview;
 INSERT INTO teams_team (name, slug, created_at)
@@ -106,7 +109,7 @@ FROM (
 """
 
 _FINISH: Final = """
-ALTER TABLE library_asset ENABLE TRIGGER library_asset_search;
+DROP TRIGGER library_filed_already ON library_asset;
 ALTER TABLE library_asset ENABLE TRIGGER library_made_with;
 SELECT setval(pg_get_serial_sequence('library_asset', 'id'), %(assets)s);
 CREATE INDEX asset_by_newest ON library_asset (team_id, id DESC) WHERE binned_at IS NULL;

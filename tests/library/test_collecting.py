@@ -123,7 +123,7 @@ def test_deleted_collection_leaves_pictures_and_lifts_its_children(team: Team, m
         ("Solstice, Tide", ""),
     ]
     assert list(CollectionItem.objects.values_list("collection", "asset")) == [(child.pk, asset.pk)]
-    assert f"'in:{top.pk}'" not in Asset.objects.values_list("search", flat=True).get()
+    assert f":in:{top.pk}'" not in Asset.objects.values_list("search", flat=True).get()
     event = AuditEvent.objects.get(action=Action.COLLECTION_DELETED)
     assert (event.subject, event.actor, event.data) == ("Solstice", member, {"images": 1})
     with pytest.raises(CollectionGone):
