@@ -96,7 +96,8 @@ def _value(request: TeamRequest, wanted: Wanted, selection: Selection, key: uuid
 
 def _require(request: TeamRequest, role: Role) -> None:
     if not request.membership.may(role):
-        raise NotAllowed(f"This needs the role {role.label.lower()}. Your role lets you look and download.")
+        yours = request.membership.get_role_display().lower()
+        raise NotAllowed(f"This needs the role {role.label.lower()}; yours is {yours}. An admin of the team can do it.")
 
 
 def _compare(request: TeamRequest, selection: Selection) -> HttpResponse:

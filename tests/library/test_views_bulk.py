@@ -106,7 +106,8 @@ def test_act_on_nothing_ends_at_once(
 
 
 def test_member_may_not_purge(team: Team, member: User, client_of: ClientOf) -> None:
-    assert post(client_of(member), "purge", make_asset(team), confirmed="1").status_code == 403
+    refused = post(client_of(member), "purge", make_asset(team), confirmed="1")
+    assert (refused.status_code, "needs the role admin; yours is member." in text_of(refused)) == (403, True)
 
 
 def test_stranger_finds_nothing(team: Team, member: User, stranger: User, client_of: ClientOf) -> None:
