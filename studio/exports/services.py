@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import F, Func, Max, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -14,7 +14,7 @@ from studio.audit.actions import Action
 from studio.audit.services import record
 from studio.exports import freezing, tasks, upkeep
 from studio.exports.errors import NothingToExport, TooManyExports
-from studio.exports.models import Export, Scope, State, What
+from studio.exports.models import Export, ExportPage, ExportQuerySet, Scope, State, What
 from studio.exports.naming import DEFAULT, Pattern
 from studio.exports.planning import plan, tree_of
 from studio.library.models import Asset, AssetQuerySet, Collection, CollectionItem
@@ -148,20 +148,46 @@ def name_of(team: Team, selection: Selection) -> str:
 
 def previous_of(export: Export) -> Export | None:
     """Find the same person's last export of the same: the pictures of it are not new."""
+    return _same_as(export).first()
+
+
+def _same_as(export: Export) -> ExportQuerySet:
+    """Return the same person's other exports of the same, newest first."""
     same = Export.objects.for_team(export.team).filter(author=export.author, scope=export.scope, query=export.query)
-    return same.filter(what=export.what).exclude(state=State.FAILED).exclude(pk=export.pk).order_by("-pk").first()
+    return same.filter(what=export.what).exclude(state=State.FAILED).exclude(pk=export.pk).order_by("-pk")
 
 
 def _only_new(export: Export, assets: AssetQuerySet, search: LibrarySearch) -> AssetQuerySet:
-    """Leave out what the last export could have held; in a collection an older picture that came later is new."""
+    """Leave out what was handed over already; so an older picture that is found only now is new.
+
+    Where the lists of then have been removed, what the last export could have held; in a collection an older picture
+    that came later is new.
+    """
     last = previous_of(export)
     if last is None:
         return assets
+    lists = _lists_of(export)
+    if lists:
+        held = ExportPage.objects.filter(export__in=lists).values(held=Func(F("asset_ids"), function="unnest"))
+        return assets.exclude(pk__in=held)
     is_new = Q(pk__gt=last.newest)
     if search.collection is not None:
         came = CollectionItem.objects.filter(collection__in=tree_of(search.collection), added_at__gt=last.created_at)
         is_new |= Q(pk__in=came.values("asset"))
     return assets.filter(is_new)
+
+
+def _lists_of(export: Export) -> list[int]:
+    """Return the exports that held all that was handed over, back to a whole one; none if a list has been removed."""
+    lists: list[int] = []
+    for pk, only_new, is_cleared in _same_as(export).values_list("pk", "only_new", "is_cleared")[: MOST_LIVE + 1]:
+        if is_cleared:
+            return []
+        lists.append(pk)
+        if not only_new:
+            return lists
+    # None of them was of everything but the first, which had nothing before it.
+    return lists if len(lists) <= MOST_LIVE else []
 
 
 def _check_room(team: Team) -> None:
