@@ -66,7 +66,7 @@ def serving(application: Callable[..., Any], *, on_stop: Callable[[], None] | No
         server.end()
 
 
-def wait_until(is_so: Callable[[], bool], *, seconds: float = 10) -> None:
+def wait_until(is_so: Callable[[], bool], *, seconds: float = 30) -> None:
     """Wait for something that happens elsewhere; fails if it does not."""
     end = time.monotonic() + seconds
     while not is_so():

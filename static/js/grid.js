@@ -106,7 +106,9 @@ export class Grid {
     else if (ready) this.fill(ready);
     if (growing || ready) this.soon();
     for (const page of missing) if (!page.html) this.load(page);
-    this.shelf.ariaBusy = String(missing.some((page) => !page.isFull && page.top < end && page.top + page.height > start));
+    const isUnderWay = (page) => !page.isFull || page.rest?.length > 0;
+    const inView = this.pages.filter((page) => page.top < end && page.top + page.height > start);
+    this.shelf.ariaBusy = String(inView.some(isUnderWay));
     const next = this.pages[reach.to + 1];
     if (next && !next.html && next.top - end < 3 * innerHeight) this.load(next);
   }

@@ -2,11 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.site import Site
-from tests.browser.visitor import PATIENCE, Visitor
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.browser
 
 
 def tiles(page: Page) -> Locator:
@@ -185,9 +188,9 @@ def test_large_act_shows_how_far_it_is_and_is_taken_back(site: Site, visit: Visi
     bar(page).get_by_role("button", name="Move to bin").click()
     strip = page.get_by_role("region", name="Changes to images")
     expect(strip.get_by_role("button", name="Stop").or_(strip.get_by_role("button", name="Undo"))).to_be_visible()
-    expect(strip).to_contain_text("1,200 images moved to the bin.", timeout=PATIENCE)
+    expect(strip).to_contain_text("1,200 images moved to the bin.")
     expect(page.locator(".empty")).to_be_visible()
     strip.get_by_role("button", name="Undo").click()
-    expect(strip).to_contain_text("Undone for 1,200 images.", timeout=PATIENCE)
+    expect(strip).to_contain_text("Undone for 1,200 images.")
     expect(tiles(page).first).to_be_visible()
     maya.hear_nothing()

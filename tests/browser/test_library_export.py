@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
-from tests.browser.visitor import PATIENCE, Visitor
+from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +55,7 @@ def test_selection_is_handed_over_and_a_library_converted_and_revoked(maya: Visi
     page.get_by_label("File names").fill("for client/{slug}-{id}")
     page.get_by_role("button", name="Download ZIP").click()
     ready = page.get_by_role("link", name="Download ZIP")
-    expect(ready).to_be_visible(timeout=PATIENCE)
+    expect(ready).to_be_visible()
     maya.inspect("download-ready")
     archive = saved(maya, ready)
     for name in pictures_in(archive):

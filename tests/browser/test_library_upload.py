@@ -3,12 +3,15 @@
 import base64
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 from tests.factories import small_png
+
+pytestmark = pytest.mark.browser
 
 # A drop and a paste as a browser makes them, of one file.
 _HAND_OVER = """([kind, name, data]) => {

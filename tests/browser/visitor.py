@@ -9,6 +9,7 @@ from tests.browser.site import EMAIL, PASSWORD, TEAM, Site
 
 # Composed pages wait for real processes on a busy machine; a healthy one needs a fraction of it.
 PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 LIVE = ("queued", "running")
 _HIDE = """() => {
   Object.defineProperty(document, "hidden", { get: () => true });
@@ -120,4 +121,4 @@ class Visitor:
         if not self.quick:
             while card.get_attribute("data-state") in LIVE:
                 self.page.reload()
-        expect(card).to_have_attribute("data-state", state, timeout=PATIENCE)
+        expect(card).to_have_attribute("data-state", state)
