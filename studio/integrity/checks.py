@@ -22,7 +22,7 @@ DECRYPTS: Final = "secrets.every_ciphertext_decrypts"
 
 
 def breaches() -> list[Breach]:
-    """Check everything but files in three statements: quick enough to end every test with."""
+    """Check everything but files in three statements, and one for each archive: quick enough to end every test with."""
     return [*find_breaches(INVARIANTS), *(breach for _, find in LOOKS if (breach := find()))]
 
 

@@ -17,7 +17,9 @@ from studio.library.models import Asset
 class Command(BaseCommand):
     """Recomputes everything that must hold; safe to run under load, since it only reads one snapshot."""
 
-    help = "Check every invariant of credits, generations, library, teams and files; exit 1 when one is broken."
+    help = (
+        "Check every invariant of credits, generations, library, exports, teams and files; exit 1 when one is broken."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what the command takes."""
