@@ -32,7 +32,7 @@ SELECT
         SELECT id, name, key, hue FROM library_tag WHERE team_id = %(team)s ORDER BY key LIMIT %(offered)s
      ) AS t),
     (SELECT json_agg(c) FROM (
-        SELECT c.id, c.name, c.parent_id, CASE WHEN c.children IS NULL THEN (
+        SELECT c.id, c.name, c.parent_id, c.description, c.cover_id, CASE WHEN c.children IS NULL THEN (
             SELECT count(*) FROM (
                 SELECT FROM library_collectionitem WHERE collection_id = c.id AND is_listed LIMIT %(most)s
             ) AS own
@@ -94,6 +94,8 @@ class Branch:
     name: str
     counted: Count
     children: Sequence["Branch"] = ()
+    description: str = ""
+    cover_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,15 +123,21 @@ class Facets:
     counts: Mapping[str, Count]
     # The newest picture, up to which "all that match" reaches; 0 for an empty library.
     newest: int
+    # Where there are more collections than are offered, not all that are inside one may be among them.
+    is_every_collection: bool = True
 
     def branch(self, collection: int) -> Branch | None:
         """One of the collections, wherever it stands; None where it is not known."""
         every = (each for branch in self.collections for each in (branch, *branch.children))
         return next((each for each in every if each.id == collection), None)
 
+    def around(self, collection: int) -> Branch | None:
+        """The collection that one is inside of; None for one that is in none."""
+        return next((each for each in self.collections if any(i.id == collection for i in each.children)), None)
+
     def inside(self, collection: int | None) -> list[int] | None:
         """The collections inside one, in their order; None where they are not known."""
-        found = next((branch for branch in self.collections if branch.id == collection), None)
+        found = self.branch(collection) if collection is not None and self.is_every_collection else None
         return [child.id for child in found.children] if found else None
 
 
@@ -145,6 +153,7 @@ def facets(team: Team, user: User) -> Facets:
         views=[ViewOffer(**row) for row in views or ()],
         counts={name: Count.of(number) for name, number in counts.items()},
         newest=newest or 0,
+        is_every_collection=len(collections or ()) < MOST_OFFERED,
     )
 
 
@@ -166,6 +175,6 @@ def _tree(rows: Sequence[Mapping[str, Any]]) -> list[Branch]:
     for row in sorted(rows, key=lambda row: row["parent_id"] is None):
         children = inside.get(row["id"], ())
         inside.setdefault(row["parent_id"], []).append(
-            Branch(row["id"], row["name"], Count.of(row["number"]), children)
+            Branch(row["id"], row["name"], Count.of(row["number"]), children, row["description"], row["cover_id"])
         )
     return inside.get(None, [])

@@ -58,6 +58,8 @@ class Browsed:
     found: Found
     counted: Count
     facets: Facets
+    # Of the collection that is looked into: the picture chosen for it.
+    cover: Asset | None = None
 
 
 def find(team: Team, user: User, search: LibrarySearch, *, cursor: str | None = None, size: int = 60) -> Found:
@@ -73,7 +75,11 @@ def browse(team: Team, user: User, search: LibrarySearch, *, cursor: str | None 
     tags = [(tag.id, tag.key) for tag in offered.tags] if len(offered.tags) < MOST_OFFERED else None
     asked = ask(team, user, search, tags=tags, inside=offered.inside(search.collection))
     ids, counted = counted_page_ids(asked, search.sort, ORDERS[search.sort].read(cursor), wanted=size + 1)
-    return Browsed(_found(asked, user, search.sort, ids, size=size), counted, offered)
+    branch = offered.branch(search.collection) if search.collection is not None else None
+    chosen = [branch.cover_id] if branch and branch.cover_id is not None else []
+    loaded = load([*ids[:size], *chosen], user)
+    cover = loaded.pop() if chosen and loaded and loaded[-1].pk == chosen[0] else None
+    return Browsed(_page(asked, search.sort, ids, loaded, size=size), counted, offered, cover)
 
 
 def count(team: Team, user: User, search: LibrarySearch) -> Count:
@@ -108,7 +114,10 @@ def around(team: Team, user: User, search: LibrarySearch, asset: Asset, *, is_be
 
 
 def _found(asked: Asked, user: User, sort: Sort, ids: list[int], *, size: int) -> Found:
-    items = load(ids[:size], user)
+    return _page(asked, sort, ids, load(ids[:size], user), size=size)
+
+
+def _page(asked: Asked, sort: Sort, ids: list[int], items: list[Asset], *, size: int) -> Found:
     place = place_of(asked, sort, items[-1]) if len(ids) > size and items else None
     return Found(items, ORDERS[sort].write(place) if place else None)
 

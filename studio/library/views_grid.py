@@ -51,7 +51,7 @@ def _frame(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> dic
     without = _without_filters(request, search, browsed)
     return {
         "search": search,
-        "shelf": _shelf(request, search, browsed),
+        "shelf": _shelf(search, browsed),
         "panel": Panel(search, facets, browsed.counted, home, without_filters=without),
         "side": Side.of(search, home, facets),
         "home": home,
@@ -72,16 +72,19 @@ def _without_filters(request: TeamRequest, search: LibrarySearch, browsed: Brows
     return browsed.facets.counts["all"] if search == bare else count(request.team, request.user, bare)
 
 
-def _shelf(request: TeamRequest, search: LibrarySearch, browsed: Browsed) -> Shelf | None:
+def _shelf(search: LibrarySearch, browsed: Browsed) -> Shelf | None:
     """The collection that is looked into; none where there is no such collection, or not any more."""
-    if search.collection is None:
+    branch = browsed.facets.branch(search.collection) if search.collection is not None else None
+    if branch is None:
         return None
-    mine = Collection.objects.filter(team=request.team, pk=search.collection)
-    collection = mine.select_related("parent", "cover").first()
-    branch = browsed.facets.branch(search.collection)
-    if collection is None or branch is None:
-        return None
-    chosen = collection.cover if collection.cover and collection.cover.binned_at is None else None
+    around = browsed.facets.around(branch.id)
+    collection = Collection(
+        pk=branch.id,
+        name=branch.name,
+        description=branch.description,
+        parent=Collection(pk=around.id, name=around.name) if around else None,
+    )
+    chosen = browsed.cover if browsed.cover and browsed.cover.binned_at is None else None
     children = [Shelf(Collection(pk=child.id, name=child.name), _number(child.counted)) for child in branch.children]
     return Shelf(collection, _number(branch.counted), chosen or next(iter(browsed.found.items), None), children)
 

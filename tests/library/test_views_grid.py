@@ -4,12 +4,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
 from studio.library import views_grid
-from studio.library.models import Asset, Status
+from studio.library.models import Asset, Collection, CollectionItem, Status
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.factories import make_asset
@@ -204,3 +205,27 @@ def test_selection_works_without_script(team: Team, viewer: User, client_of: Cli
     page = client.get(f"{LIBRARY}?select=1").content.decode()
     assert '<div class="shelf selecting"' in page
     assert f'name="ids" value="{asset.pk}" form="bulk"' in page
+
+
+def test_collection_shows_its_chosen_cover_also_beyond_the_page(
+    team: Team, viewer: User, client_of: ClientOf, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    chosen, shown = make_asset(team), make_asset(team, prompt="heron")
+    outer = Collection.objects.create(team=team, name="Outer", key="outer", created_by=viewer)
+    inner = Collection.objects.create(
+        team=team, name="Inner", key="inner", created_by=viewer, parent=outer, cover=chosen, description="By the sea"
+    )
+    for position, asset in enumerate((chosen, shown)):
+        CollectionItem.objects.create(collection=inner, asset=asset, position=position, added_by=viewer)
+    client = client_of(viewer)
+    with django_assert_num_queries(8):
+        page = client.get(f"{LIBRARY}?collection={inner.pk}&q=heron").content.decode()
+    head = page.partition('class="colhead"')[2].partition("</section>")[0]
+    assert f"/assets/{chosen.pk}/" in head.partition("<h2")[0]
+    assert "Outer" in head
+    assert "By the sea" in head
+    assert tiles_of(page) == [shown.pk]
+    Asset.objects.filter(pk=chosen.pk).update(binned_at=Now(), binned_by=viewer)
+    page = client.get(f"{LIBRARY}?collection={inner.pk}&q=heron").content.decode()
+    head = page.partition('class="colhead"')[2].partition("</section>")[0]
+    assert f"/assets/{shown.pk}/" in head.partition("<h2")[0]
