@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class Stretch:
 Piece = bytes | Stretch
 
 
+@runtime_checkable
 class PiecedBody(Body, Protocol):
     """A body that knows which of its bytes lie in files, so that a server which can send those need not read them."""
 

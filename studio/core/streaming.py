@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import quote_etag
 
 from studio.core.asgi import App, Message, Receive, Scope, Send
-from studio.core.bodies import Body, BodyFailedError, Piece, Stretch
+from studio.core.bodies import Body, BodyFailedError, Piece, PiecedBody, Stretch
 from studio.core.errors import StudioError
 from studio.core.http import INERT_POLICY
 from studio.core.ranges import content_disposition, is_known, range_of
@@ -225,9 +225,9 @@ async def _send_all(window: Window, head: Message, send: Send, *, can_copy: bool
 
 
 def _produce(window: Window, *, can_copy: bool) -> AsyncIterator[Piece]:
-    make = getattr(window.body, "pieces", None) if can_copy else None
-    produce: Callable[[int, int], AsyncIterator[Piece]] = make or window.body.chunks
-    return produce(window.start, window.stop)
+    if can_copy and isinstance(window.body, PiecedBody):
+        return window.body.pieces(window.start, window.stop)
+    return window.body.chunks(window.start, window.stop)
 
 
 async def _refuse(error: StudioError, head: Message, send: Send) -> None:
