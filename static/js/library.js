@@ -46,6 +46,17 @@ const begin = () => {
 const results = () => document.getElementById("results");
 const field = () => document.querySelector("#find input[type=search]");
 
+// Ask for a search by its address, as the field and the filters do.
+const ask = (path, push) =>
+  htmx.ajax("GET", path, {
+    source: "#results",
+    target: "#results",
+    select: "#results",
+    selectOOB: results().dataset.parts,
+    swap: "outerHTML",
+    push,
+  });
+
 // Back and forward between searches exchange what a search exchanges, not the whole body.
 const onRestore = (event) => {
   const shown = results();
@@ -54,14 +65,7 @@ const onRestore = (event) => {
   event.preventDefault();
   isReturning = true;
   field().value = target.searchParams.get("q") ?? "";
-  htmx.ajax("GET", addressOf(target), {
-    source: "#results",
-    target: "#results",
-    select: "#results",
-    selectOOB: shown.dataset.parts,
-    swap: "outerHTML",
-    push: "false",
-  });
+  ask(addressOf(target), "false");
 };
 
 // One step back leads out of a search, not through every word on the way to it: what is typed in one go replaces.
@@ -86,6 +90,29 @@ const onAnswer = (event) => {
   if (event.target === field()) markTyping(true);
   document.getElementById("said").textContent = results().dataset.said;
   openAgain();
+};
+
+// A search without an answer leaves what was found before where it is, and says so above it.
+const tellFailure = ({ request }) => {
+  const note = document.querySelector("[data-unanswered]").content.firstElementChild.cloneNode(true);
+  note.querySelector("[data-retry]").addEventListener("click", () => {
+    field().focus();
+    ask(request.action, "true");
+  });
+  results().querySelector(":scope > .callout")?.remove();
+  results().prepend(note);
+  pressed = null;
+};
+
+const onResponse = (event) => {
+  const { status, headers } = event.detail.ctx.response;
+  if (!isSearch(event) || status < 400 || headers.has("HX-Redirect")) return;
+  event.preventDefault();
+  tellFailure(event.detail.ctx);
+};
+
+const onError = (event) => {
+  if (isSearch(event)) tellFailure(event.detail.ctx);
 };
 
 const onEnd = (event) => {
@@ -165,6 +192,8 @@ if (results()) {
   document.addEventListener("htmx:before:history:restore", onRestore);
   document.addEventListener("htmx:config:request", onConfig);
   document.addEventListener("htmx:before:request", onAsk);
+  document.addEventListener("htmx:before:response", onResponse);
+  document.addEventListener("htmx:error", onError);
   document.addEventListener("htmx:before:swap", savePlace);
   document.addEventListener("htmx:after:swap", onAnswer);
   document.addEventListener("htmx:finally:request", onEnd);
