@@ -203,7 +203,7 @@ def test_pages_come_and_go_and_nothing_jumps(site: Site, visit: Visit) -> None:
     # The second page, which is fetched ahead as soon as the first one is there.
     maya.page.route("**/library/?cursor=*", lambda route: route.abort(), times=1)
     library = Library(maya)
-    with maya.ears.expecting("Failed to load resource"):
+    with maya.ears.expecting("Failed to (load resource|fetch)"):
         maya.go("library/")
         expect(library.tiles.first).to_be_visible()
         library.tiles.first.get_by_role("link").focus()
@@ -292,4 +292,43 @@ def test_library_is_found_in_without_script(site: Site, visit: Visit) -> None:
     maya.page.get_by_role("button", name="Select").click()
     expect(maya.page.get_by_role("button", name="Done")).to_be_visible()
     library.says("14 images")
+    maya.hear_nothing()
+
+
+def test_search_without_an_answer_keeps_what_was_found_and_can_be_asked_again(site: Site, visit: Visit) -> None:
+    team = site.new_team("Cut off", credits=10)
+    fill(site, team, 20)
+    maya = visit(site, team=team).sign_in()
+    maya.go("library/")
+    library = Library(maya)
+    note = maya.page.get_by_role("alert").filter(has_text="The search got no answer.")
+    with maya.ears.expecting("Failed to (load resource|fetch)"):
+        maya.page.route("**/library/?q=*", lambda route: route.abort(), times=1)
+        library.field.fill("lighthouse")
+        expect(note).to_be_visible()
+        library.says("20 images")
+        note.get_by_role("button", name="Retry").click()
+        library.says("4 images")
+        library.at("?q=lighthouse")
+        expect(note).to_have_count(0)
+
+        maya.page.route("**/library/?q=*", lambda route: route.fulfill(status=503, body="<h1>Busy</h1>"), times=1)
+        library.field.fill("harbour")
+        expect(note).to_be_visible()
+        library.says("4 images")
+
+    # A menu that takes several stays open below its button.
+    library.field.fill("")
+    library.says("20 images")
+    status = maya.page.get_by_role("button", name="Status")
+    status.click()
+    menu = maya.page.locator("#menu-status")
+    menu.get_by_role("link", name="Approved").click()
+    library.says("2 images")
+    expect(menu).to_be_visible()
+    below, button = menu.bounding_box(), status.bounding_box()
+    assert below
+    assert button
+    assert below["x"] >= button["x"] - 1
+    assert below["y"] >= button["y"] + button["height"] - 1
     maya.hear_nothing()
