@@ -24,8 +24,8 @@ from studio.library.errors import StoreDown
 from studio.library.models import Source
 from studio.library.provenance import packet_for
 from studio.library.store import BadImage, check_image, put_image
-from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, ReceivedImage
-from studio.providers.adapters.errors import ProviderError
+from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, JobAccepted, ReceivedImage
+from studio.providers.adapters.errors import OutcomeUnknown, ProviderError
 from studio.providers.gateway import adapter_of, endpoint_of, user_reference
 
 logger = logging.getLogger(__name__)
@@ -220,6 +220,8 @@ def _unpack(worker: Engine, attempt: Attempt, answer: Answer) -> tuple[ImageResu
     """Read an answer and store its pictures; what is returned no longer holds their bytes."""
     with worker.cpu:
         result = adapter_of(attempt.connection).read_answer(_request(attempt), answer)
+        if isinstance(result, JobAccepted):
+            raise OutcomeUnknown("The provider answered with a job.")
         images = dict(enumerate(result.images[: attempt.images]))
         pictures = {
             index: _store(attempt, index, image, image.data) for index, image in images.items() if image.url is None
@@ -271,9 +273,9 @@ def _store_fetched(
     worker: Engine, attempt: Attempt, index: int, image: ReceivedImage, fetch: Future[Answer]
 ) -> Picture | Missing:
     try:
-        spooled = fetch.result().body
+        spooled = fetch.result()
         with worker.cpu:
-            return _store(attempt, index, image, spooled.read_bytes())
+            return _store(attempt, index, image, spooled.read())
     except ProviderError as error:
         return Missing("bad_image", error.designer_message)
     finally:

@@ -6,25 +6,44 @@
     │   └── AddressRefused   the address is private, not https, or not allowed
     ├── OutcomeUnknown       the line broke after the request left; never sent again blindly
     ├── BadAnswer            an answer without a usable picture
+    ├── JobTimedOut          a job that did not end in time
     └── Refused              the provider answered with an error
         ├── InvalidRequest   ├── Unauthorised       ├── NotPermitted     ├── InsufficientFunds
         ├── ContentRefused   ├── ModelUnavailable   ├── RateLimited      ├── Conflict
+        │                    └── UnderMaintenance   └── QuotaUsedUp
         └── UpstreamTransient
             └── Overloaded   refused before any work; may be tried again
 
-`retryable` says whether sending again is safe, `sent` whether the provider may have worked (and billed).
+`retryable` says whether sending again is safe, `sent` whether the provider may have worked (and billed), `pauses`
+what is of no use until somebody looks after it, and `moves_on` whether another connection may be asked instead.
 """
 
+from enum import Enum
 from typing import ClassVar
 
 
+class Pauses(Enum):
+    """What an error takes out of service until an admin has looked at it."""
+
+    NOTHING = ""
+    CONNECTION = "connection"
+    MODEL = "model"
+
+
 class ProviderError(Exception):
-    """Something between us and a provider failed; `designer_message` is for the page, the rest for operators."""
+    """Something between us and a provider failed.
+
+    `designer_message` is for whoever made the generation, `admin_message` for whoever looks after the connection.
+    """
 
     kind: ClassVar[str]
     retryable: ClassVar[bool] = False
+    pauses: ClassVar[Pauses] = Pauses.NOTHING
+    # Whether the fault lies with the connection or the model there, and not with what was asked.
+    elsewhere: ClassVar[bool] = False
     sent: bool = True
     designer_message: str
+    admin_message: ClassVar[str]
 
     def __init__(
         self,
@@ -47,6 +66,11 @@ class ProviderError(Exception):
         if sent is not None:
             self.sent = sent
 
+    @property
+    def moves_on(self) -> bool:
+        """Whether the provider provably did not accept the request, and another one might."""
+        return self.elsewhere and not self.sent
+
 
 class Unsupported(ProviderError):
     """The provider cannot do what was asked; raised before anything is sent."""
@@ -54,6 +78,7 @@ class Unsupported(ProviderError):
     kind = "unsupported"
     sent = False
     designer_message = "This model cannot do what was asked. Change the settings and try again."
+    admin_message = "What was asked is beyond this model; nothing was sent."
 
 
 class Unreachable(ProviderError):
@@ -63,6 +88,8 @@ class Unreachable(ProviderError):
     retryable = True
     sent = False
     designer_message = "The provider cannot be reached right now. Try again in a few minutes."
+    elsewhere = True
+    admin_message = "The provider could not be reached. Check the base URL and the provider’s status page."
 
 
 class AddressRefused(Unreachable):
@@ -70,6 +97,10 @@ class AddressRefused(Unreachable):
 
     retryable = False
     designer_message = "The address of this connection is not allowed. A team admin can correct it."
+    pauses = Pauses.CONNECTION
+    admin_message = (
+        "The base URL leads to a private address, or is not https. The operator can list it in PRIVATE_HOSTS."
+    )
 
 
 class OutcomeUnknown(ProviderError):
@@ -77,6 +108,7 @@ class OutcomeUnknown(ProviderError):
 
     kind = "outcome_unknown"
     designer_message = "The line to the provider broke before the picture arrived. Try again."
+    admin_message = "The line broke after the request was sent, so the provider may have made and billed the picture."
 
 
 class BadAnswer(ProviderError):
@@ -84,6 +116,15 @@ class BadAnswer(ProviderError):
 
     kind = "bad_answer"
     designer_message = "The provider sent no usable picture. Try again."
+    admin_message = "The provider answered with something that holds no usable picture; it may have been billed."
+
+
+class JobTimedOut(ProviderError):
+    """The provider's job did not end in the time it had."""
+
+    kind = "job_timed_out"
+    designer_message = "The provider did not finish in time. Try again."
+    admin_message = "The provider’s job did not end before the deadline; it may still be billed."
 
 
 class Refused(ProviderError):
@@ -96,6 +137,7 @@ class InvalidRequest(Refused):
     kind = "invalid_request"
     sent = False
     designer_message = "The provider did not accept these settings. Change the prompt, size or format and try again."
+    admin_message = "The provider did not accept the request. Its own words stand beside the attempt."
 
 
 class Unauthorised(Refused):
@@ -104,6 +146,9 @@ class Unauthorised(Refused):
     kind = "auth"
     sent = False
     designer_message = "The provider rejected this connection’s key. A team admin can replace it."
+    pauses = Pauses.CONNECTION
+    elsewhere = True
+    admin_message = "The provider rejects the key: it is wrong, revoked or expired. Enter a new one and test it."
 
 
 class NotPermitted(Refused):
@@ -112,6 +157,9 @@ class NotPermitted(Refused):
     kind = "permission"
     sent = False
     designer_message = "This provider account may not use this model. A team admin can check the account."
+    pauses = Pauses.MODEL
+    elsewhere = True
+    admin_message = "The account may not use this model. At some providers it must be verified first."
 
 
 class InsufficientFunds(Refused):
@@ -120,6 +168,9 @@ class InsufficientFunds(Refused):
     kind = "insufficient_funds"
     sent = False
     designer_message = "The account at the provider has no money left. A team admin can top it up."
+    pauses = Pauses.CONNECTION
+    elsewhere = True
+    admin_message = "The account at the provider is empty or at its limit. Top it up there, then test the connection."
 
 
 class ContentRefused(Refused):
@@ -128,6 +179,7 @@ class ContentRefused(Refused):
     kind = "content_refused"
     sent = False
     designer_message = "The provider’s content rules refused this prompt. Change the wording and try again."
+    admin_message = "The provider’s content rules refused the prompt or its picture."
 
 
 class ModelUnavailable(Refused):
@@ -136,6 +188,17 @@ class ModelUnavailable(Refused):
     kind = "model_unavailable"
     sent = False
     designer_message = "The provider no longer offers this model. Choose another one."
+    pauses = Pauses.MODEL
+    elsewhere = True
+    admin_message = "The provider does not offer this model any more, or not to this account."
+
+
+class UnderMaintenance(ModelUnavailable):
+    """The model is away for a while."""
+
+    kind = "model_maintenance"
+    designer_message = "The provider is working on this model. Choose another one or try again later."
+    admin_message = "The provider says that the model is under maintenance. Test the connection to use it again."
 
 
 class RateLimited(Refused):
@@ -145,6 +208,17 @@ class RateLimited(Refused):
     retryable = True
     sent = False
     designer_message = "The provider has too many requests right now. Try again in a few minutes."
+    elsewhere = True
+    admin_message = "The provider had too many requests; the connection waits before the next one. A limit avoids this."
+
+
+class QuotaUsedUp(RateLimited):
+    """An allowance of hours or days is used up; `retry_after` says until when."""
+
+    kind = "quota_used_up"
+    retryable = False
+    designer_message = "The provider’s allowance is used up for now. Try again later, or choose another model."
+    admin_message = "The account’s allowance is used up; the connection waits until it is renewed."
 
 
 class Conflict(Refused):
@@ -152,6 +226,7 @@ class Conflict(Refused):
 
     kind = "conflict"
     designer_message = "The provider reported a conflict with another request. Try again."
+    admin_message = "The provider saw a conflict with another request; it may have been billed."
 
 
 class UpstreamTransient(Refused):
@@ -159,10 +234,12 @@ class UpstreamTransient(Refused):
 
     kind = "upstream_transient"
     designer_message = "The provider had a problem of its own. Try again in a few minutes."
+    admin_message = "The provider failed on its side, perhaps after the picture was made and billed."
 
 
 class Overloaded(UpstreamTransient):
     """The provider had no room and did not begin."""
 
     retryable = True
+    elsewhere = True
     sent = False

@@ -14,7 +14,19 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from studio.providers.adapters.base import Answer, Endpoint, HttpRequest, ImageRequest, ImageResult, ReceivedImage
+from studio.providers.adapters.base import (
+    Answer,
+    Check,
+    Endpoint,
+    Hooks,
+    HttpRequest,
+    ImageRequest,
+    ImageResult,
+    Jobs,
+    PreviewReader,
+    ReceivedImage,
+    Uploads,
+)
 from studio.providers.adapters.errors import (
     BadAnswer,
     Conflict,
@@ -124,6 +136,11 @@ class OpenAIAdapter:
     label = "OpenAI"
     needs_secret = True
     default_base_url = "https://api.openai.com/v1"
+    resends = False
+    forms = 1
+    uploads: Uploads | None = None
+    jobs: Jobs | None = None
+    hooks: Hooks | None = None
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for `POST /images/generations`."""
@@ -138,6 +155,26 @@ class OpenAIAdapter:
             content_type="application/json",
             secret=secret,
         )
+
+    def preview_reader(self, request: ImageRequest) -> PreviewReader | None:  # noqa: ARG002  # the protocol's
+        """Nothing is streamed."""
+        return None
+
+    def build_check(self, endpoint: Endpoint) -> HttpRequest:
+        """Return the list of models, which every key may read."""
+        secret = endpoint.secret.strip()
+        url = f"{endpoint.base_url.rstrip('/')}/models"
+        return HttpRequest("GET", url, {"authorization": f"Bearer {secret}"}, secret=secret)
+
+    def read_check(self, endpoint: Endpoint, answer: Answer) -> Check:  # noqa: ARG002  # the protocol's
+        """Return the models that the provider lists; that a picture can be made with them is not shown by it."""
+        reader = _Reader(ImageRequest(model="", prompt=""), answer)
+        document = reader.document()
+        reader.raise_refusal(document)
+        listed = document.get("data")
+        names = [item.get("id") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        models = frozenset(name for name in names if isinstance(name, str))
+        return Check(checked="The key is accepted.", unchecked="Whether it may make pictures.", models=models)
 
     def read_answer(self, request: ImageRequest, answer: Answer) -> ImageResult:
         """Return at most `request.n` images; a damaged one carries its reason instead of bytes."""
@@ -195,7 +232,7 @@ class _Reader:
     def document(self) -> dict[str, Any]:
         """Return the body as an object; an unreadable body of an error answer counts as an empty one."""
         try:
-            document = read_json(self._answer.body.read_bytes())
+            document = read_json(self._answer.read())
         except ValueError as error:
             if 200 <= self._answer.status < 300:
                 raise self._failure(BadAnswer, f"The answer cannot be read: {error}") from error

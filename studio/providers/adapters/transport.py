@@ -11,12 +11,12 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 import httpcore
 import httpx
@@ -25,19 +25,24 @@ from studio.providers.adapters.address import PinnedBackend, Resolve, TooLarge, 
 from studio.providers.adapters.base import Answer, HttpRequest
 from studio.providers.adapters.errors import BadAnswer, OutcomeUnknown, ProviderError, Unreachable
 from studio.providers.adapters.rehearsal import SCHEME, RehearsalTransport
-from studio.providers.adapters.spool import Garbled, Spool
+from studio.providers.adapters.spool import Body, Garbled, Memory, Spool
 from studio.providers.adapters.text import clean_message
+
+T = TypeVar("T")
 
 MEBIBYTE = 1024 * 1024
 LIMIT = 96 * MEBIBYTE
 # Gathered in memory before a thread writes it: large enough to make threads cheap, small enough times 500 calls.
 BATCH = 256 * 1024
+# Jobs, checks and uploads are answered with a few hundred bytes; a list of a hundred jobs with some hundred thousand.
+SMALL = MEBIBYTE
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0
 _LINE_ERRORS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpx.TransportError, OSError)
 _STORAGE = "The server could not store the answer. Tell the person who runs it."
 
 OnSent = Callable[[], Awaitable[None]]
+OnData = Callable[[bytes], None]
 
 
 class StorageFailed(Exception):
@@ -77,10 +82,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         except BaseException:
             await connection.aclose()
             raise
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer, connection))
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Reply(answer, connection))
 
 
-class _Body(httpx.AsyncByteStream):
+class _Reply(httpx.AsyncByteStream):
     def __init__(self, answer: httpcore.Response, connection: httpcore.AsyncHTTPConnection) -> None:
         self._answer = answer
         self._connection = connection
@@ -142,19 +147,70 @@ class ProviderClient:
         spool: Path,
         private_hosts: frozenset[str],
         on_sent: OnSent | None = None,
+        on_data: OnData | None = None,
     ) -> Answer:
         """Make one API call within `deadline` seconds and return its answer, whatever its status.
 
         `on_sent` is awaited once, right after the last byte of the request left; never when the provider hangs up
-        before that. Raises Unreachable, OutcomeUnknown or BadAnswer, and leaves no file then.
+        before that. `on_data` sees every piece of a good answer as it arrives and must not block. Raises Unreachable,
+        OutcomeUnknown or BadAnswer, and leaves no file then.
         """
+        body = Spool(spool, self._body_limit)
         wire = Wire(private_hosts, self._wire_limit)
-        headers = {"content-type": request.content_type, "accept": "application/json", **request.headers}
+        return await self._call(request, body, wire, deadline, on_sent=on_sent, on_data=on_data)
+
+    async def ask(self, request: HttpRequest, *, deadline: float, private_hosts: frozenset[str]) -> Answer:
+        """Make a call whose answer is small and costs nothing to lose; raises what `send` raises."""
+        return await self._call(request, Memory(SMALL), Wire(private_hosts, SMALL), deadline)
+
+    async def _call(
+        self,
+        request: HttpRequest,
+        body: Spool | Memory,
+        wire: Wire,
+        deadline: float,
+        *,
+        on_sent: OnSent | None = None,
+        on_data: OnData | None = None,
+    ) -> Answer:
+        headers = {"accept": "application/json", **request.headers}
+        if request.content_type:
+            headers["content-type"] = request.content_type
         async with _failures_named(wire, deadline):
             if not request.url.startswith(f"{SCHEME}://"):
-                check_url(request.url, private_hosts)
-            built = self._build(request.method, request.url, wire, headers, content=request.body, on_sent=on_sent)
-            return await self._exchange(built, wire, spool, request.secret)
+                check_url(request.url, wire.private_hosts)
+            built = await self._build_call(request, wire, headers, on_sent)
+            return await self._exchange(built, wire, body, request.secret, on_data=on_data)
+
+    async def _build_call(
+        self, request: HttpRequest, wire: Wire, headers: dict[str, str], on_sent: OnSent | None
+    ) -> httpx.Request:
+        content: bytes | AsyncIterator[bytes]
+        if isinstance(request.body, bytes):
+            content = request.body
+        else:
+            size = 0
+            for part in request.body:
+                size += len(part) if isinstance(part, bytes) else await self._size_of(part)
+            headers["content-length"] = str(size)
+            content = self._pieces(request.body)
+        return self._build(request.method, request.url, wire, headers, content=content, on_sent=on_sent)
+
+    async def _size_of(self, path: Path) -> int:
+        return (await self._on_disk(path.stat)).st_size
+
+    async def _pieces(self, parts: Sequence[bytes | Path]) -> AsyncIterator[bytes]:
+        """Read the parts from disk piece by piece, so that large pictures cost no memory."""
+        for part in parts:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            file = await self._on_disk(_opened, part)
+            try:
+                while piece := await self._on_disk(file.read, BATCH):
+                    yield piece
+            finally:
+                await self._on_disk(file.close)
 
     async def fetch(self, url: str, *, deadline: float, spool: Path, private_hosts: frozenset[str]) -> Answer:
         """Get a result from an address that a provider named; the provider's key is never sent along.
@@ -172,7 +228,8 @@ class ProviderClient:
     async def _follow(self, url: str, wire: Wire, spool: Path) -> Answer:
         for _ in range(1 + MAX_REDIRECTS):
             address = check_url(url, wire.private_hosts)
-            answer = await self._exchange(self._build("GET", url, wire, {"accept": "image/*"}), wire, spool, "")
+            body = Spool(spool, self._body_limit)
+            answer = await self._exchange(self._build("GET", url, wire, {"accept": "image/*"}), wire, body, "")
             location = answer.headers.get("location")
             if answer.status == 200:
                 return answer
@@ -189,7 +246,7 @@ class ProviderClient:
         wire: Wire,
         headers: dict[str, str],
         *,
-        content: bytes | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
         on_sent: OnSent | None = None,
     ) -> httpx.Request:
         extensions: dict[str, Any] = {"wire": wire}
@@ -202,45 +259,53 @@ class ProviderClient:
             extensions["trace"] = trace
         return self._client.build_request(method, url, headers=headers, content=content, extensions=extensions)
 
-    async def _exchange(self, request: httpx.Request, wire: Wire, path: Path, secret: str) -> Answer:
+    async def _exchange(
+        self, request: httpx.Request, wire: Wire, body: Spool | Memory, secret: str, *, on_data: OnData | None = None
+    ) -> Answer:
         began = time.monotonic()
-        spool = Spool(path, self._body_limit)
         try:
-            await self._on_disk(spool.prepare)
+            await self._on_disk(body.prepare)
             response = await self._client.send(request, stream=True)
             try:
                 wire.status = response.status_code
                 wire.request_id = clean_message(response.headers.get("x-request-id", ""), secret=secret, limit=100)
-                await self._receive(response, wire, spool)
+                await self._receive(response, wire, body, on_data if response.is_success else None)
             finally:
                 await response.aclose()
-            await self._on_disk(spool.finish)
+            await self._on_disk(body.finish)
         except BaseException:
             # Also when cancelled: the shield lets the clean-up end even if the caller cannot wait for it.
-            await asyncio.shield(self._on_disk(spool.discard))
+            await asyncio.shield(self._on_disk(body.discard))
             raise
         elapsed_ms = round(1000 * (time.monotonic() - began))
-        return Answer(response.status_code, dict(response.headers), path, spool.size, elapsed_ms, secret)
+        headers = dict(response.headers)
+        return Answer(response.status_code, headers, body.content(), body.size, elapsed_ms, secret)
 
-    async def _receive(self, response: httpx.Response, wire: Wire, spool: Spool) -> None:
+    async def _receive(self, response: httpx.Response, wire: Wire, body: Body, on_data: OnData | None) -> None:
         if int(response.headers.get("content-length", 0)) > wire.limit:
             raise TooLarge
-        spool.expect(response.headers.get("content-encoding", "").strip().lower())
+        body.expect(response.headers.get("content-encoding", "").strip().lower())
         batch: list[bytes] = []
         gathered = 0
         async for chunk in response.aiter_raw():
             batch.append(chunk)
             gathered += len(chunk)
+            if on_data:
+                on_data(chunk)
             if gathered >= BATCH:
-                await self._on_disk(spool.write, batch)
+                await self._on_disk(body.write, batch)
                 batch, gathered = [], 0
-        await self._on_disk(spool.write, batch)
+        await self._on_disk(body.write, batch)
 
-    async def _on_disk(self, work: Callable[..., None], *arguments: object) -> None:
+    async def _on_disk(self, work: Callable[..., T], *arguments: object) -> T:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
         except OSError as error:
             raise StorageFailed(str(error)) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 @asynccontextmanager

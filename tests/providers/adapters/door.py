@@ -74,4 +74,6 @@ def generate(emulator: EmulatorControl, spool: Path, prompt: str, *, deadline: f
     request = replace(PLAIN, prompt=prompt, n=n)
     sent = adapter.build_request(endpoint(emulator), request)
     answer = send(sent, spool, private_hosts=frozenset({emulator.place}), deadline=deadline)
-    return adapter.read_answer(request, answer)
+    result = adapter.read_answer(request, answer)
+    assert isinstance(result, ImageResult)
+    return result

@@ -32,7 +32,9 @@ PICTURE = base64.b64encode(b"picture").decode()
 
 
 def body_of(request: ImageRequest) -> Any:
-    return json.loads(ADAPTER.build_request(ENDPOINT, request).body)
+    body = ADAPTER.build_request(ENDPOINT, request).body
+    assert isinstance(body, bytes)
+    return json.loads(body)
 
 
 def test_plain_request_sends_no_option() -> None:

@@ -22,7 +22,9 @@ BOATS = Practice("Boats", slot=0, take="", width=256, height=256, quality="low")
 
 def rehearse(spool: Path, request: ImageRequest, deadline: float = 60, **options: Any) -> ImageResult:
     built = ADAPTER.build_request(Endpoint("rehearsal", "rehearsal://studio", options=options), request)
-    return ADAPTER.read_answer(request, send(built, spool, deadline=deadline))
+    result = ADAPTER.read_answer(request, send(built, spool, deadline=deadline))
+    assert isinstance(result, ImageResult)
+    return result
 
 
 def opened(result: ImageResult) -> list[Image.Image]:

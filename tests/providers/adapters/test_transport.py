@@ -68,7 +68,7 @@ def test_request_carries_what_was_built_and_nothing_else(spool: Path) -> None:
         "connection": "close",
         "user-agent": "Atelier",
     }
-    assert (answer.status, answer.size, answer.body.read_bytes()) == (200, 2, b"{}")
+    assert (answer.status, answer.size, answer.read()) == (200, 2, b"{}")
     assert list(spool.parent.iterdir()) == [spool]
 
 
@@ -288,7 +288,7 @@ def test_fetch_follows_three_redirects_without_the_key(spool: Path) -> None:
         recorder.answers["/4"] = (200, b"picture", {})
         answer = fetch(f"{server.url}/1", spool, private_hosts=frozenset({server.place}))
 
-    assert answer.body.read_bytes() == b"picture"
+    assert answer.read() == b"picture"
     assert recorder.paths == ["/1", "/2", "/3", "/4"]
     assert not any("authorization" in request.headers for request in recorder.requests)
 
@@ -352,7 +352,7 @@ def test_result_url_of_an_answer_can_be_fetched(emulator: EmulatorControl, spool
 
     answer = fetch(url, tmp_path / "picture", private_hosts=frozenset({emulator.place}))
 
-    assert answer.body.read_bytes().startswith(b"\x89PNG")
+    assert answer.read().startswith(b"\x89PNG")
 
 
 def test_answer_keeps_the_secret_out_of_its_repr(emulator: EmulatorControl, spool: Path) -> None:
@@ -360,4 +360,4 @@ def test_answer_keeps_the_secret_out_of_its_repr(emulator: EmulatorControl, spoo
     answer = send(request, spool, private_hosts=frozenset({emulator.place}))
 
     assert KEY not in repr(request) + repr(answer) + repr(endpoint(emulator))
-    assert json.loads(answer.body.read_bytes())["size"] == "1024x1024"
+    assert json.loads(answer.read())["size"] == "1024x1024"
