@@ -1,4 +1,4 @@
-"""Pages and counts of a search, through the functions of migration 0013: one journey to the database for each."""
+"""Pages and counts of a search, through the functions of migration 0005: one journey to the database for each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -163,7 +163,7 @@ def _word(team_id: int, word: str, *, is_open: bool) -> str:
 
 
 def token_of(team_id: int, filed: str) -> str:
-    """Return the lexeme of a filter, a team's own as its words are: `7:status:approved` (migration 0012)."""
+    """Return the lexeme of a filter, a team's own as its words are: `7:status:approved` (migration 0003)."""
     return f"{team_id}:{filed}"
 
 

@@ -132,7 +132,7 @@ class Asset(models.Model):
     # What it sorts by under its name, and what it is found by: both made by `words.py` from the texts.
     sort_name = models.CharField(max_length=120, blank=True, db_collation="C", editable=False)
     words = SearchVectorField(default="", editable=False)
-    # The words, and a token for everything that filters ask for; kept by a trigger (migration 0004).
+    # The words, and a token for everything that filters ask for; kept by a trigger (migration 0003).
     search = SearchVectorField(default="", editable=False)
     connection_id = models.BigIntegerField(null=True, blank=True)
     connection_name = models.CharField(max_length=100, blank=True)
@@ -362,7 +362,7 @@ class Favourite(models.Model):
 class MadeWith(models.Model):
     """A person, model or connection that some picture of a team was made by or with: what its filters offer.
 
-    Kept by a trigger (migration 0010), so that a menu needs no look at the pictures.
+    Kept by a trigger (migration 0004), so that a menu needs no look at the pictures.
     """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)

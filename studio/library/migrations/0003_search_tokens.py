@@ -1,0 +1,124 @@
+"""Keep what search reads: one vector for each picture, of its words and of a token for everything filters ask for.
+
+One index over that vector then answers any search of any team. Words and tokens are a team's own (`7/sea`,
+`7:status:approved`), so a search costs what the team is, not what the installation is; the colon keeps tokens apart from
+words: no beginning of a word is the beginning of one. A picture in the bin has `bin:7` instead of `team:7`, a purged one
+nothing at all. `year:`, `month:` and `day:` (UTC) make a span of time a filter like all others. `part:` cuts the library
+into 32 even samples: from one of them a search learns where its matches lie without reading them all.
+
+What hangs on other tables (tags, collections, favourites) is refreshed statement by statement, so a bulk act costs one
+update; a new picture has none of it yet, so nothing is looked up for it.
+"""
+
+from django.db import migrations
+
+FORWARD = """
+CREATE FUNCTION library_words_of_team(words tsvector, team_id bigint) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
+    -- Words are made of letters, digits and signs, so a quotation mark after a space is always the beginning of one.
+    SELECT replace(' ' || words::text, ' ''', ' ''' || team_id || '/')::tsvector
+$$;
+
+CREATE FUNCTION library_own_tokens(a library_asset) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    team text := a.team_id || ':';
+    made timestamp := a.created_at AT TIME ZONE 'UTC';
+    tokens text[] := ARRAY[
+        CASE WHEN a.binned_at IS NULL THEN 'team:' ELSE 'bin:' END || a.team_id,
+        team || 'by:' || a.author_id,
+        team || 'status:' || a.status,
+        team || 'rating:' || a.rating,
+        team || 'source:' || a.source,
+        team || 'shape:' || CASE
+            WHEN greatest(a.width, a.height) <= 1.05 * least(a.width, a.height) THEN 'square'
+            WHEN a.width > a.height THEN 'landscape'
+            ELSE 'portrait'
+        END,
+        team || 'part:' || a.id % 32,
+        team || to_char(made, '"year:"YYYY'),
+        team || to_char(made, '"month:"YYYYMM'),
+        team || to_char(made, '"day:"YYYYMMDD')
+    ];
+BEGIN
+    IF a.model_slug <> '' THEN
+        tokens := tokens || (team || 'model:' || a.model_slug);
+    END IF;
+    IF a.connection_id IS NOT NULL THEN
+        tokens := tokens || (team || 'connection:' || a.connection_id);
+    END IF;
+    IF a.has_alpha THEN
+        tokens := tokens || (team || 'alpha:1');
+    END IF;
+    RETURN tokens;
+END $$;
+
+CREATE FUNCTION library_asset_tokens(a library_asset) RETURNS tsvector LANGUAGE sql STABLE AS $$
+    SELECT array_to_tsvector(
+        library_own_tokens(a)
+        || ARRAY(SELECT a.team_id || ':tag:' || tag_id FROM library_assettag WHERE asset_id = a.id)
+        || ARRAY(SELECT a.team_id || ':in:' || collection_id FROM library_collectionitem WHERE asset_id = a.id)
+        || ARRAY(SELECT a.team_id || ':fav:' || user_id FROM library_favourite WHERE asset_id = a.id)
+    )
+$$;
+
+CREATE FUNCTION library_asset_begins() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.purged_at IS NULL THEN
+        NEW.search := library_words_of_team(NEW.words, NEW.team_id) || array_to_tsvector(library_own_tokens(NEW));
+    ELSE
+        NEW.search := '';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION library_asset_refresh() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.purged_at IS NULL THEN
+        NEW.search := library_words_of_team(NEW.words, NEW.team_id) || library_asset_tokens(NEW);
+    ELSE
+        NEW.search := '';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER library_asset_search BEFORE INSERT ON library_asset
+    FOR EACH ROW EXECUTE FUNCTION library_asset_begins();
+CREATE TRIGGER library_asset_search_again BEFORE UPDATE OF
+    words, search, author_id, status, rating, source, width, height, model_slug, connection_id, has_alpha, binned_at,
+    purged_at, created_at
+ON library_asset FOR EACH ROW EXECUTE FUNCTION library_asset_refresh();
+
+-- Read for every row of a window, so it stays in the row; long texts go out of it first.
+ALTER TABLE library_asset ALTER COLUMN search SET STORAGE MAIN;
+
+CREATE FUNCTION library_filing_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- In the order of the ids, as every bulk act locks them, so that two of these never wait for each other.
+    PERFORM 1 FROM library_asset WHERE id IN (SELECT asset_id FROM changed) ORDER BY id FOR UPDATE;
+    UPDATE library_asset SET search = '' WHERE id IN (SELECT asset_id FROM changed);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER library_tagged AFTER INSERT ON library_assettag
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION library_filing_changed();
+CREATE TRIGGER library_untagged AFTER DELETE ON library_assettag
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION library_filing_changed();
+CREATE TRIGGER library_collected AFTER INSERT ON library_collectionitem
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION library_filing_changed();
+CREATE TRIGGER library_uncollected AFTER DELETE ON library_collectionitem
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION library_filing_changed();
+CREATE TRIGGER library_liked AFTER INSERT ON library_favourite
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION library_filing_changed();
+CREATE TRIGGER library_unliked AFTER DELETE ON library_favourite
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION library_filing_changed();
+"""
+
+BACKWARD = """
+DROP FUNCTION library_filing_changed, library_asset_refresh, library_asset_begins CASCADE;
+DROP FUNCTION library_asset_tokens, library_own_tokens, library_words_of_team;
+ALTER TABLE library_asset ALTER COLUMN search SET STORAGE EXTENDED;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("library", "0002_filing")]
+    operations = [migrations.RunSQL(FORWARD, BACKWARD)]
