@@ -1,6 +1,5 @@
-"""Assets and how a team keeps them: tags, collections, favourites, saved views, rules, and acts on many at once."""
+"""Assets, and through this module everything that the library keeps about them."""
 
-import uuid
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
@@ -9,12 +8,40 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Left
 from django.utils.text import Truncator
 
 from studio.library import names
+from studio.library.models_bulk import BulkAct, BulkItem, BulkState
+from studio.library.models_shelves import AssetTag, Collection, CollectionItem, SavedView, Tag
 from studio.teams.models import Team
+
+__all__ = [
+    "BIN_DAYS",
+    "CAPTION_LENGTH",
+    "MOST_RATING",
+    "OPENING_LENGTH",
+    "PREVIEW_TRIES",
+    "SQUARE_WITHIN",
+    "TYPE_LABELS",
+    "Asset",
+    "AssetQuerySet",
+    "AssetTag",
+    "BulkAct",
+    "BulkItem",
+    "BulkState",
+    "Collection",
+    "CollectionItem",
+    "Favourite",
+    "LibraryRules",
+    "MadeWith",
+    "SavedView",
+    "Shape",
+    "Source",
+    "Status",
+    "Tag",
+]
 
 TYPE_LABELS: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
 PREVIEW_TRIES: Final = 3
@@ -260,91 +287,6 @@ class Asset(models.Model):
         return TYPE_LABELS[self.content_type]
 
 
-class Tag(models.Model):
-    """A word that a team files pictures under."""
-
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="tags", db_index=False)
-    name = models.CharField(max_length=60)
-    # The name as `words.fold` sees it: two tags of a team never differ by case or accent alone.
-    key = models.CharField(max_length=120)
-    # One of the closed set of hues in the style sheet, 1 to 6; 0 is plain.
-    hue = models.PositiveSmallIntegerField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["team", "key"], name="tag_once_per_team"),
-            models.CheckConstraint(condition=Q(hue__lte=6) & ~Q(key=""), name="tag_is_named"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class AssetTag(models.Model):
-    """A picture filed under a tag."""
-
-    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="asset_tags", db_index=False)
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="asset_tags")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["asset", "tag"], name="asset_tagged_once")]
-
-    def __str__(self) -> str:
-        return f"AssetTag {self.pk}"
-
-
-class Collection(models.Model):
-    """A named set of pictures in an order of its own; may hold other collections, one level deep."""
-
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="collections", db_index=False)
-    # One level only: a trigger refuses a parent that has a parent, and one of another team.
-    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
-    name = models.CharField(max_length=120)
-    # As `words.fold` sees it.
-    key = models.CharField(max_length=240)
-    description = models.TextField(max_length=2000, blank=True)
-    cover = models.ForeignKey(Asset, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["team", "parent", "key"], nulls_distinct=False, name="collection_once_per_place"
-            ),
-            models.CheckConstraint(condition=~Q(key=""), name="collection_is_named"),
-            models.CheckConstraint(condition=~Q(parent=F("id")), name="collection_not_in_itself"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class CollectionItem(models.Model):
-    """A picture's place in a collection."""
-
-    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="items", db_index=False)
-    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="collection_items")
-    # Rises with the order; there is room between two, and `collecting.py` makes new room where it is used up.
-    position = models.BigIntegerField()
-    # Kept by a trigger, so that a page of a collection needs no look at the pictures in the bin.
-    is_listed = models.BooleanField(default=True, editable=False)
-    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    added_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["collection", "asset"], name="asset_once_per_collection")]
-        indexes = [
-            models.Index(
-                fields=["collection", "position", "asset"], condition=Q(is_listed=True), name="item_by_position"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"CollectionItem {self.pk}"
-
-
 class Favourite(models.Model):
     """A picture that one person likes."""
 
@@ -379,24 +321,6 @@ class MadeWith(models.Model):
         return f"{self.kind} {self.value}"
 
 
-class SavedView(models.Model):
-    """A search with its filters and order under a name: one person's own, or the whole team's."""
-
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="saved_views", db_index=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    is_shared = models.BooleanField(default=False)
-    name = models.CharField(max_length=80)
-    # The address without its path, as `search.LibrarySearch.to_query` writes it.
-    query = models.CharField(max_length=2000, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "user", "name"], name="view_once_per_person")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
 class LibraryRules(models.Model):
     """What a team has decided about keeping pictures. A team without a row has the defaults."""
 
@@ -415,83 +339,3 @@ class LibraryRules(models.Model):
 
     def __str__(self) -> str:
         return f"LibraryRules of team {self.team_id}"
-
-
-class BulkState(models.TextChoices):
-    """Where an act on many pictures is."""
-
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    DONE = "done", "Done"
-    UNDOING = "undoing", "Being undone"
-    UNDONE = "undone", "Undone"
-    CANCELLED = "cancelled", "Cancelled"
-
-
-class BulkAct(models.Model):
-    """One act on many pictures: what, on which, how far, and what is needed to take it back."""
-
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="bulk_acts", db_index=False)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    # One of bulk.ACTS, and its argument.
-    act = models.CharField(max_length=20)
-    value = models.JSONField(default=dict, blank=True)
-    # A search instead of a list of ids: everything that matched it when it was pressed.
-    query = models.CharField(max_length=2000, blank=True)
-    # The newest picture of that moment: what is made later never belongs to the act.
-    newest = models.BigIntegerField(null=True, blank=True)
-    # Made by the form, so that a second press of the same button is the same act.
-    key = models.UUIDField(default=uuid.uuid4)
-    state = models.CharField(max_length=10, choices=BulkState.choices, default=BulkState.QUEUED)
-    # Whether its list stands: from then on nothing joins and nothing leaves.
-    is_frozen = models.BooleanField(default=False)
-    total = models.PositiveIntegerField(default=0)
-    done = models.PositiveIntegerField(default=0)
-    # Those that the act had nothing to change on.
-    skipped = models.PositiveIntegerField(default=0)
-    # How far along its list it is, forwards or back: the id of the last picture.
-    reached = models.BigIntegerField(default=0)
-    undone = models.PositiveIntegerField(default=0)
-    # Those that somebody has changed since, which an undo leaves as they are.
-    kept = models.PositiveIntegerField(default=0)
-    # Why it ended early, in words for the person who started it.
-    problem = models.CharField(max_length=200, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(done__lte=F("total")), name="bulk_done_within_total"),
-            models.CheckConstraint(
-                condition=Q(skipped__lte=F("done")) & Q(undone__lte=F("done") - F("skipped") - F("kept")),
-                name="bulk_undone_within_done",
-            ),
-            models.UniqueConstraint(fields=["team", "actor", "key"], name="bulk_pressed_once"),
-        ]
-        indexes = [
-            models.Index(fields=["team", "-id"], name="bulk_by_newest"),
-            models.Index(
-                fields=["id"],
-                condition=Q(state__in=[BulkState.QUEUED, BulkState.RUNNING, BulkState.UNDOING]),
-                name="bulk_unfinished",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"BulkAct {self.pk}"
-
-
-class BulkItem(models.Model):
-    """One picture of an act on many, and what it was like before."""
-
-    bulk = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="items", db_index=False)
-    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="+")
-    # None: still to do. {}: nothing had to be changed.
-    before = models.JSONField(null=True, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["bulk", "asset"], name="bulk_item_once")]
-
-    def __str__(self) -> str:
-        return f"BulkItem {self.pk}"
