@@ -12,7 +12,8 @@ from studio.accounts.models import User
 from studio.core.errors import Conflict
 from studio.library import bulk, tasks
 from studio.library.acts import ACTS
-from studio.library.models import Asset, BulkAct, BulkItem, BulkState
+from studio.library.models import Asset, AssetQuerySet, BulkAct, BulkItem, BulkState
+from studio.library.models_bulk import LIVE
 from studio.library.selection import Selection
 from studio.live.notify import notify
 from studio.teams.models import Team
@@ -37,7 +38,7 @@ def start(
             made = BulkAct.objects.create(
                 team=team, actor=actor, act=act, value=value, query=search, newest=_bound(team, selection), key=key
             )
-            _freeze_few(made, selection)
+            freeze_few(made, selection.assets(team, actor), is_list=bool(selection.ids))
     except IntegrityError:
         found = find(team=team, actor=actor, key=key)
         if found is None:
@@ -45,7 +46,7 @@ def start(
         if (found.act, found.value) != (act, value) or not _is_for(found, selection):
             raise Conflict("This was already sent, for something else. Choose again.") from None
         made = found
-    return _go(made, to_do=made.total)
+    return go(made, to_do=made.total)
 
 
 def find(*, team: Team, actor: User, key: uuid.UUID) -> BulkAct | None:
@@ -71,7 +72,7 @@ def undo(*, act: BulkAct) -> BulkAct:
                 raise Conflict("This cannot be undone any more.")
             locked.state, locked.reached, locked.ended_at = BulkState.UNDOING, 0, None
             locked.save()
-    return _go(locked, to_do=locked.done - locked.skipped)
+    return go(locked, to_do=locked.done - locked.skipped)
 
 
 def can_undo(act: BulkAct) -> bool:
@@ -79,6 +80,35 @@ def can_undo(act: BulkAct) -> bool:
     until = act.created_at + timedelta(days=bulk.UNDO_DAYS)
     ended = act.state in {BulkState.DONE, BulkState.CANCELLED}
     return ended and ACTS[act.act].undo is not None and act.done > act.skipped and timezone.now() < until
+
+
+def freeze_few(act: BulkAct, found: AssetQuerySet, *, is_list: bool = False) -> None:
+    """Write down what an act is for if it is a list of ids, or little is found; of what is much a task does."""
+    if not is_list:
+        few = list(found.order_by().values_list("pk", flat=True)[: AT_ONCE + 1])
+        if len(few) > AT_ONCE:
+            return
+        found = Asset.objects.for_team(act.team).filter(pk__in=few)
+    bulk.freeze(act, found)
+    act.save()
+
+
+def go(act: BulkAct, *, to_do: int) -> BulkAct:
+    """Do it now where it is little, and let the upkeep do it where it is much, or not yet known.
+
+    Never in the transaction that made the list: that one holds the pictures in its own way, and two such would wait for
+    each other. If this process dies in between, the sweep finds the act.
+    """
+    if act.state not in LIVE:
+        return act
+    if act.is_frozen and to_do <= AT_ONCE:
+        while bulk.step(act.pk):
+            pass
+        act.refresh_from_db()
+    else:
+        tasks.ring_bulk(act.pk)
+        notify(team_id=act.team_id, event="bulk", id=act.pk)
+    return act
 
 
 def _is_for(act: BulkAct, selection: Selection) -> bool:
@@ -97,32 +127,3 @@ def _bound(team: Team, selection: Selection) -> int | None:
         return selection.newest
     newest = Asset.objects.for_team(team).listed().order_by("-pk").values_list("pk", flat=True).first()
     return newest or 0
-
-
-def _freeze_few(act: BulkAct, selection: Selection) -> None:
-    """Write down what ids, or a search that finds little, are for; of one that finds much a task does."""
-    found = selection.assets(act.team, act.actor)
-    if not selection.ids:
-        few = list(found.order_by().values_list("pk", flat=True)[: AT_ONCE + 1])
-        if len(few) > AT_ONCE:
-            return
-        found = Asset.objects.for_team(act.team).filter(pk__in=few)
-    bulk.freeze(act, found)
-    act.save()
-
-
-def _go(act: BulkAct, *, to_do: int) -> BulkAct:
-    """Do it now where it is little, and let the upkeep do it where it is much, or not yet known.
-
-    Never in the transaction that made the list: that one holds the pictures in its own way, and two such would wait for
-    each other. If this process dies in between, the sweep finds the act.
-    """
-    if act.state not in bulk.LIVE:
-        return act
-    if act.is_frozen and to_do <= AT_ONCE:
-        bulk.step(act.pk)
-        act.refresh_from_db()
-    else:
-        tasks.ring_bulk(act.pk)
-        notify(team_id=act.team_id, event="bulk", id=act.pk)
-    return act

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from studio.library import binning, collecting, editing, tagging
 from studio.library.errors import CollectionGone, TagGone
-from studio.library.models import BulkAct, Collection, Status, Tag
+from studio.library.models import Asset, AssetQuerySet, BulkAct, Collection, Status, Tag
 from studio.library.sql import ids_with_chosen
 from studio.teams.models import Role
 
@@ -37,6 +37,21 @@ _STILL_COLLECTED: Final = """
 
 
 @dataclass(frozen=True)
+class Emptying:
+    """What an act is for that takes all pictures off a tag or out of a collection, and then deletes it."""
+
+    pictures: Callable[[BulkAct], AssetQuerySet]
+    # In a transaction of its own, in which no picture is locked before.
+    end: Callable[[BulkAct], None]
+    # What happens to the tag or collection: it is being merged.
+    participle: str
+    # The sentence after it.
+    told: str
+    # Where one goes on: the name of an address, and in words.
+    place: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Act:
     """One kind of act: who may, how it is done and undone, and how it is told."""
 
@@ -47,6 +62,8 @@ class Act:
     role: Role = Role.MEMBER
     # Whether it is for pictures in the bin; all others are for those in the library.
     is_for_bin: bool = False
+    # For what is not done to chosen pictures but to all of a tag or collection, in the library and in the bin.
+    emptying: Emptying | None = None
 
 
 def _plain(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -60,10 +77,11 @@ def _collection(act: BulkAct, name: str = "collection") -> Collection:
     return found
 
 
-def _tag(act: BulkAct) -> Tag:
-    found = Tag.objects.filter(team=act.team_id, pk=act.value["tag"]).first()
+def _tag(act: BulkAct, name: str = "tag") -> Tag:
+    found = Tag.objects.filter(team=act.team_id, pk=act.value[name]).first()
     if found is None:
-        raise TagGone(f"The tag {act.value['name']} was deleted or merged meanwhile.")
+        called = act.value["into_name" if name == "into" else "name"]
+        raise TagGone(f"The tag {called} was deleted or merged meanwhile.")
     return found
 
 
@@ -119,6 +137,31 @@ def _add_tag(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
 
 def _remove_tag(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     return _plain(tagging.remove_tag(asset_ids=ids, tag=_tag(act)))
+
+
+def _tagged(act: BulkAct) -> AssetQuerySet:
+    return Asset.objects.filter(team=act.team_id, asset_tags__tag=act.value["tag"])
+
+
+def _exchange_tag(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return _plain(tagging.exchange_tag(asset_ids=ids, tag=_tag(act), into=_tag(act, "into")))
+
+
+def _end_merge(act: BulkAct) -> None:
+    tagging.merge_tag(tag=_tag(act), into=_tag(act, "into"))
+
+
+def _end_tag(act: BulkAct) -> None:
+    tagging.delete_tag(tag=_tag(act))
+
+
+def _collected(act: BulkAct) -> AssetQuerySet:
+    return Asset.objects.filter(team=act.team_id, collection_items__collection=act.value["collection"])
+
+
+def _end_collection(act: BulkAct) -> None:
+    taken_out = act.done - act.skipped
+    collecting.delete_collection(collection=_collection(act), actor_id=act.actor_id, taken_out=taken_out)
 
 
 def _status(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -183,6 +226,18 @@ def _undoing(do: Do) -> Undo:
     return lambda act, befores: list(do(act, list(befores)))
 
 
+_TAGS: Final = ("library:tags", "tags")
+EMPTYING: Final[Mapping[str, Emptying]] = {
+    "merge_tag": Emptying(_tagged, _end_merge, "merged", "{name} is part of {into_name} now.", _TAGS),
+    "delete_tag": Emptying(_tagged, _end_tag, "deleted", "Tag {name} deleted.", _TAGS),
+    "delete_collection": Emptying(
+        _collected,
+        _end_collection,
+        "deleted",
+        "Collection {name} deleted. Its images are still in the library.",
+        ("library:grid", "library"),
+    ),
+}
 ACTS: Final[Mapping[str, Act]] = {
     "collect": Act(_collect, _undo_collect, "added to {name}"),
     "uncollect": Act(_uncollect, _undo_uncollect, "taken out of {name}"),
@@ -196,4 +251,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "bin": Act(_bin, _undo_bin, "moved to the bin"),
     "restore": Act(_restore, _undo_restore, "restored", is_for_bin=True),
     "purge": Act(_purge, None, "deleted for good", role=Role.ADMIN, is_for_bin=True),
+    "merge_tag": Act(_exchange_tag, None, "now tagged {into_name}", emptying=EMPTYING["merge_tag"]),
+    "delete_tag": Act(_remove_tag, None, "no longer tagged {name}", emptying=EMPTYING["delete_tag"]),
+    "delete_collection": Act(_uncollect, None, "taken out of {name}", emptying=EMPTYING["delete_collection"]),
 }

@@ -21,6 +21,7 @@ from django.utils import timezone
 from studio.core.errors import NotAllowed, StudioError
 from studio.library.acts import ACTS
 from studio.library.models import AssetQuerySet, BulkAct, BulkItem, BulkState
+from studio.library.models_bulk import LIVE
 from studio.library.search import LibrarySearch
 from studio.library.selection import Selection
 from studio.library.sql import rows_of
@@ -30,7 +31,6 @@ from studio.teams.models import Membership
 BATCH: Final = 1000
 # A turn; then others get theirs, because the upkeep has few threads.
 SLICE_SECONDS: Final = 4.0
-LIVE: Final = (BulkState.QUEUED, BulkState.RUNNING, BulkState.UNDOING)
 # For so long an act can be taken back; then its list is forgotten.
 UNDO_DAYS: Final = 30
 MOST_FORGOTTEN: Final = 20_000
@@ -112,11 +112,16 @@ def forget_old() -> int:
     return gone
 
 
-def selection_of(act: BulkAct) -> Selection:
+def pictures_of(act: BulkAct) -> AssetQuerySet:
     """Return what an act without a list of ids is for."""
+    emptying = ACTS[act.act].emptying
+    if emptying:
+        return emptying.pictures(act)
     if "until" in act.value:
-        return Selection(binned_until=datetime.fromisoformat(act.value["until"]))
-    return Selection(search=LibrarySearch.read(act.query), newest=act.newest)
+        selection = Selection(binned_until=datetime.fromisoformat(act.value["until"]))
+    else:
+        selection = Selection(search=LibrarySearch.read(act.query), newest=act.newest)
+    return selection.assets(act.team, act.actor)
 
 
 def _claim(bulk_id: int) -> bool:
@@ -135,7 +140,7 @@ def _batch(act: BulkAct) -> None:
         return
     act.state = BulkState.RUNNING
     if not act.is_frozen:
-        freeze(act, selection_of(act).assets(act.team, act.actor))
+        freeze(act, pictures_of(act))
         return
     if not _may_still(act):
         raise NotAllowed("Whoever started this has lost the right to do it.")
@@ -145,13 +150,15 @@ def _batch(act: BulkAct) -> None:
 def _do_batch(act: BulkAct) -> None:
     rows = rows_of(_NEXT, {"bulk": act.pk, "reached": act.reached, "most": BATCH})
     kind = ACTS[act.act]
-    wanted = [pk for pk, is_binned in rows if is_binned == kind.is_for_bin]
+    wanted = [pk for pk, is_binned in rows if kind.emptying or is_binned == kind.is_for_bin]
     changed = kind.do(act, wanted) if wanted else {}
     _note(act, [pk for pk, _ in rows], changed)
     act.done += len(rows)
     act.skipped += len(rows) - len(changed)
     act.reached = rows[-1][0] if rows else act.reached
-    if act.done >= act.total or not rows:
+    if kind.emptying and not rows:
+        kind.emptying.end(act)
+    if not rows or (act.done >= act.total and not kind.emptying):
         _end(act, BulkState.DONE)
 
 

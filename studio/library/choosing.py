@@ -34,7 +34,7 @@ class Wanted:
 def read_wanted(data: QueryDict) -> Wanted:
     """Read which act a form asks for; raises BadInput for one that there is not."""
     name, _, about = data.get("act", "").partition(":")
-    if name not in ACTS:
+    if name not in ACTS or ACTS[name].emptying:
         raise BadInput("Nothing like that can be done to images.")
     return Wanted(name, about)
 

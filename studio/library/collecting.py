@@ -16,7 +16,7 @@ from studio.audit.services import record
 from studio.core.errors import BadInput
 from studio.library.errors import CollectionGone, NameTaken, TooMany
 from studio.library.labels import Label, read_label
-from studio.library.models import Collection, CollectionItem
+from studio.library.models import BulkAct, Collection, CollectionItem
 from studio.library.sql import ids_with_chosen, rows_of, with_chosen
 from studio.live.notify import notify
 from studio.teams.models import Team
@@ -90,6 +90,7 @@ def put_back(*, positions: Mapping[int, int], collection: Collection, actor_id: 
     """Add pictures at the places they had, as `uncollect` and `move` told them; returns those that were not there."""
     with transaction.atomic():
         lock_collections(collection)
+        _refuse_emptied(collection)
         return ids_with_chosen(
             _PUT_BACK,
             team_id=collection.team_id,
@@ -143,10 +144,11 @@ def set_cover(*, collection: Collection, asset_id: int | None) -> None:
     collection.cover_id = asset_id
 
 
-def delete_collection(*, collection: Collection, actor: User) -> None:
+def delete_collection(*, collection: Collection, actor_id: int, taken_out: int = 0) -> None:
     """Delete a collection and what it says about its pictures, which stay; collections in it move up.
 
-    A collection that moves up beside one of its name is called by both names.
+    A collection that moves up beside one of its name is called by both names. `taken_out` says how many pictures
+    `emptying.py` has taken out before.
     """
     with transaction.atomic():
         _lock_places_of(collection.team)
@@ -160,9 +162,9 @@ def delete_collection(*, collection: Collection, actor: User) -> None:
         record(
             action=Action.COLLECTION_DELETED,
             team_id=collection.team_id,
-            actor_id=actor.pk,
+            actor_id=actor_id,
             subject=collection.name,
-            data={"images": held},
+            data={"images": taken_out + held},
         )
         notify(team_id=collection.team_id, event="library")
 
@@ -185,6 +187,7 @@ def _longer_names(child: Collection, parent: Collection) -> Iterator[str]:
 
 
 def _join(asset_ids: Sequence[int], collection: Collection, actor_id: int) -> list[int]:
+    _refuse_emptied(collection)
     return ids_with_chosen(
         _JOIN,
         team_id=collection.team_id,
@@ -193,6 +196,12 @@ def _join(asset_ids: Sequence[int], collection: Collection, actor_id: int) -> li
         actor=actor_id,
         gap=GAP,
     )
+
+
+def _refuse_emptied(collection: Collection) -> None:
+    """Raise CollectionGone where an act is emptying a collection; it is locked, so none begins meanwhile."""
+    if BulkAct.objects.emptying_collections().filter(value__collection=collection.pk).exists():
+        raise CollectionGone("This collection is being deleted.")
 
 
 def _leave(asset_ids: Sequence[int], collection: Collection) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """Acts on many pictures at once. Read through `models.py`."""
 
 import uuid
+from typing import Final, Self
 
 from django.conf import settings
 from django.db import models
@@ -20,12 +21,31 @@ class BulkState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+LIVE: Final = (BulkState.QUEUED, BulkState.RUNNING, BulkState.UNDOING)
+
+
+class BulkActQuerySet(models.QuerySet["BulkAct"]):
+    """Acts read like sentences."""
+
+    def live(self) -> Self:
+        """That go on."""
+        return self.filter(state__in=LIVE)
+
+    def emptying_tags(self) -> Self:
+        """That take every picture off a tag, which then goes."""
+        return self.live().filter(act__in=["merge_tag", "delete_tag"])
+
+    def emptying_collections(self) -> Self:
+        """That take every picture out of a collection, which then goes."""
+        return self.live().filter(act="delete_collection")
+
+
 class BulkAct(models.Model):
     """One act on many pictures: what, on which, how far, and what is needed to take it back."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="bulk_acts", db_index=False)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    # One of bulk.ACTS, and its argument.
+    # One of acts.ACTS, and its argument.
     act = models.CharField(max_length=20)
     value = models.JSONField(default=dict, blank=True)
     # A search instead of a list of ids: everything that matched it when it was pressed.
@@ -51,6 +71,8 @@ class BulkAct(models.Model):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BulkActQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -4,11 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
 from studio.accounts.models import User
 from studio.library.acting import can_undo
 from studio.library.acts import ACTS
-from studio.library.bulk import LIVE
 from studio.library.models import BulkAct, BulkState
+from studio.library.models_bulk import LIVE
+from studio.teams.access import TeamRequest
 from studio.teams.models import Team
 
 
@@ -29,9 +34,12 @@ class Progress:
         return self.act.state in LIVE
 
     @property
-    def is_for_bin(self) -> bool:
-        """Whether its pictures were in the bin."""
-        return ACTS[self.act.act].is_for_bin
+    def place(self) -> tuple[str, str]:
+        """Where it was asked for: the name of an address, and in words."""
+        kind = ACTS[self.act.act]
+        if kind.emptying:
+            return kind.emptying.place
+        return ("library:bin", "bin") if kind.is_for_bin else ("library:grid", "library")
 
     @property
     def can_cancel(self) -> bool:
@@ -70,15 +78,30 @@ class Progress:
         """What is done to them: `moved to the bin`."""
         return ACTS[self.act.act].told.format(**{"name": "", **self.act.value})
 
+    @property
+    def emptied(self) -> str:
+        """What is gone since there was nothing left in it: `Tag hero deleted.`"""
+        emptying = ACTS[self.act.act].emptying
+        return emptying.told.format(**self.act.value) if emptying else ""
+
 
 def progress_of(act: BulkAct) -> Progress:
     """Show an act."""
     return Progress(act)
 
 
+def answer_emptying(request: TeamRequest, act: BulkAct) -> HttpResponse:
+    """Go on to the list from which a tag or collection is gone, or to how far that is."""
+    shown = Progress(act)
+    if not shown.is_ok:
+        return redirect("library:bulk_act", request.team.slug, act.pk)
+    messages.success(request, shown.emptied)
+    return redirect(shown.place[0], request.team.slug)
+
+
 def running_of(team: Team, user: User) -> list[BulkAct]:
     """Return the acts of one person that go on, oldest first."""
-    return list(BulkAct.objects.filter(team=team, actor=user, state__in=LIVE).order_by("pk")[:5])
+    return list(BulkAct.objects.live().filter(team=team, actor=user).order_by("pk")[:5])
 
 
 def in_images(number: int) -> str:
@@ -88,7 +111,7 @@ def in_images(number: int) -> str:
 
 def _done(shown: Progress) -> str:
     changed = shown.act.done - shown.act.skipped
-    return _joined([f"{in_images(changed)} {shown.told}.", _needed_none(shown.act.skipped)])
+    return _joined([shown.emptied, f"{in_images(changed)} {shown.told}.", _needed_none(shown.act.skipped)])
 
 
 def _cancelled(shown: Progress) -> str:

@@ -11,7 +11,7 @@ from django.db import transaction
 from studio.core.errors import BadInput
 from studio.library.errors import BadName, NameTaken, TagGone, TooMany
 from studio.library.labels import Label, read_label
-from studio.library.models import AssetTag, Tag
+from studio.library.models import BulkAct, Tag
 from studio.library.sql import ids_with_chosen, rows_of
 from studio.live.notify import notify
 from studio.teams.models import Team
@@ -31,14 +31,14 @@ _REMOVE: Final = """
     DELETE FROM library_assettag t USING chosen
     WHERE t.asset_id = chosen.id AND t.tag_id = %(tag)s RETURNING t.asset_id
 """
-_LOCK_TAGGED: Final = """
+_TAGGED: Final = """
     SELECT id FROM library_asset WHERE id IN (SELECT asset_id FROM library_assettag WHERE tag_id = %(tag)s)
     ORDER BY id FOR UPDATE
 """
 # Rows that are changed in place ring no trigger, so what moved is read anew for search once, not for each of two tags.
 _MOVE: Final = """
-    UPDATE library_assettag t SET tag_id = %(into)s
-    WHERE t.tag_id = %(tag)s
+    UPDATE library_assettag t SET tag_id = %(into)s FROM chosen
+    WHERE t.asset_id = chosen.id AND t.tag_id = %(tag)s
     AND NOT EXISTS (SELECT 1 FROM library_assettag o WHERE o.asset_id = t.asset_id AND o.tag_id = %(into)s)
     RETURNING t.asset_id
 """
@@ -48,7 +48,7 @@ _READ_ANEW: Final = "UPDATE library_asset SET search = '' WHERE id = ANY(%(moved
 def add_tag(*, asset_ids: Sequence[int], tag: Tag) -> list[int]:
     """File pictures of the tag's team under it; returns those that were not."""
     with transaction.atomic():
-        _hold(tag)
+        _hold_open(tag)
         return ids_with_chosen(_ADD, team_id=tag.team_id, asset_ids=asset_ids, tag=tag.pk)
 
 
@@ -56,6 +56,14 @@ def remove_tag(*, asset_ids: Sequence[int], tag: Tag) -> list[int]:
     """Take a tag from pictures; returns those that had it."""
     with transaction.atomic():
         return ids_with_chosen(_REMOVE, team_id=tag.team_id, asset_ids=asset_ids, tag=tag.pk)
+
+
+def exchange_tag(*, asset_ids: Sequence[int], tag: Tag, into: Tag) -> list[int]:
+    """File pictures under another tag instead of this one; returns those that had this one."""
+    with transaction.atomic():
+        for one in sorted((tag, into), key=lambda each: each.pk):
+            _hold(one)
+        return _exchange(asset_ids, tag, into)
 
 
 def create_tag(*, team: Team, name: str, hue: int = 0) -> Tag:
@@ -85,7 +93,7 @@ def add_named_tags(*, asset_ids: Sequence[int], team: Team, names: Sequence[str]
     with transaction.atomic():
         tags = {tag.pk: tag for tag in (get_or_create_tag(team=team, name=name) for name in names)}
         for pk in sorted(tags):
-            _hold(tags[pk])
+            _hold_open(tags[pk])
         for tag in tags.values():
             add_tag(asset_ids=asset_ids, tag=tag)
     return list(tags.values())
@@ -104,31 +112,45 @@ def change_tag(*, tag: Tag, name: str, hue: int) -> None:
 
 
 def merge_tag(*, tag: Tag, into: Tag) -> int:
-    """File all pictures of one tag under another and delete the first; returns how many were not there yet."""
-    if tag.pk == into.pk or tag.team_id != into.team_id:
-        raise BadInput("A tag is merged into another tag of the same team.")
+    """File all pictures of one tag under another and delete the first; returns how many had it.
+
+    One statement for all of them: `emptying.py` has moved what are many before.
+    """
     with transaction.atomic():
-        _lock_both(tag, into)
-        rows_of(_LOCK_TAGGED, {"tag": tag.pk})
-        moved = [row[0] for row in rows_of(_MOVE, {"tag": tag.pk, "into": into.pk})]
-        rows_of(_READ_ANEW, {"moved": moved})
-        _delete(tag)
+        lock_tags(tag, into)
+        moved = _exchange(_tagged(tag), tag, into)
+        Tag.objects.filter(pk=tag.pk).delete()
         notify(team_id=tag.team_id, event="library")
     return len(moved)
 
 
 def delete_tag(*, tag: Tag) -> None:
-    """Take a tag from all its pictures and delete it; nothing happens when somebody was faster."""
+    """Take a tag from all its pictures, of which `emptying.py` has left few, and delete it."""
     with transaction.atomic():
-        Tag.objects.select_for_update().filter(pk=tag.pk).first()
-        rows_of(_LOCK_TAGGED, {"tag": tag.pk})
-        _delete(tag)
+        lock_tags(tag)
+        _tagged(tag)
+        Tag.objects.filter(pk=tag.pk).delete()
         notify(team_id=tag.team_id, event="library")
 
 
-def _delete(tag: Tag) -> None:
-    AssetTag.objects.filter(tag=tag.pk).delete()
-    Tag.objects.filter(pk=tag.pk).delete()
+def lock_tags(*tags: Tag) -> None:
+    """Let nobody use, change or delete tags until the transaction ends; raises TagGone when somebody was faster."""
+    wanted = {tag.pk: tag for tag in tags}
+    there = Tag.objects.select_for_update().filter(pk__in=wanted).order_by("pk").values_list("pk", flat=True)
+    for missing in wanted.keys() - set(there):
+        raise _gone(wanted[missing])
+
+
+def _tagged(tag: Tag) -> list[int]:
+    """Return the pictures of a tag, locked."""
+    return [pk for (pk,) in rows_of(_TAGGED, {"tag": tag.pk})]
+
+
+def _exchange(asset_ids: Sequence[int], tag: Tag, into: Tag) -> list[int]:
+    moved = ids_with_chosen(_MOVE, team_id=tag.team_id, asset_ids=asset_ids, tag=tag.pk, into=into.pk)
+    rows_of(_READ_ANEW, {"moved": moved})
+    had_both = ids_with_chosen(_REMOVE, team_id=tag.team_id, asset_ids=asset_ids, tag=tag.pk)
+    return sorted([*moved, *had_both])
 
 
 def _insert(team: Team, label: Label, hue: int) -> Tag:
@@ -163,13 +185,6 @@ def _lock_tags_of(team: Team) -> None:
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)
 
 
-def _lock_both(tag: Tag, into: Tag) -> None:
-    there = Tag.objects.select_for_update().filter(pk__in=[tag.pk, into.pk]).order_by("pk").values_list("pk", flat=True)
-    missing = {tag.pk: tag, into.pk: into}.keys() - set(there)
-    if missing:
-        raise _gone(tag if tag.pk in missing else into)
-
-
 def _hold(tag: Tag) -> None:
     """Keep a tag from being deleted until the transaction ends; raises TagGone when somebody was faster.
 
@@ -177,6 +192,13 @@ def _hold(tag: Tag) -> None:
     """
     if not rows_of("SELECT 1 FROM library_tag WHERE id = %(tag)s FOR KEY SHARE", {"tag": tag.pk}):
         raise _gone(tag)
+
+
+def _hold_open(tag: Tag) -> None:
+    """Keep a tag for pictures that are to be filed under it; raises TagGone also where an act is emptying it."""
+    _hold(tag)
+    if BulkAct.objects.emptying_tags().filter(value__tag=tag.pk).exists():
+        raise TagGone(f"The tag {tag.name} is being merged or deleted.")
 
 
 def _gone(tag: Tag) -> TagGone:

@@ -10,10 +10,11 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from studio.core.errors import BadInput, StudioError
-from studio.library import collecting, ordering
+from studio.library import collecting, emptying, ordering
 from studio.library.filing import items_page, shelf_of, shelf_page
 from studio.library.forms_organise import CollectionForm, read_id, read_ids
 from studio.library.models import Collection
+from studio.library.progress import answer_emptying
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
@@ -76,12 +77,10 @@ def edit_collection(request: TeamRequest, pk: int) -> HttpResponse:
 @team_required(Role.MEMBER)
 @require_http_methods(_PAGE)
 def delete_collection(request: TeamRequest, pk: int) -> HttpResponse:
-    """Ask before a collection is deleted; a post deletes it, and its pictures stay."""
+    """Ask before a collection is deleted; a post deletes it, or begins to, and its pictures stay."""
     collection = _get_collection(request, pk)
     if request.method == "POST":
-        collecting.delete_collection(collection=collection, actor=request.user)
-        messages.success(request, f"Collection {collection.name} deleted. Its images are still in the library.")
-        return redirect("library:grid", team_slug=request.team.slug)
+        return answer_emptying(request, emptying.delete_collection(collection=collection, actor=request.user))
     context = {"shelf": shelf_of(collection), "collection": collection, "body": "library/collection_delete_form.html"}
     return _ask(request, title=f"Delete {collection.name}?", **context)
 

@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from studio.core.errors import StudioError
-from studio.library import tagging
+from studio.library import emptying, tagging
 from studio.library.filing import names_like, tag_page
 from studio.library.forms_organise import MergeForm, TagForm
-from studio.library.models import Tag
+from studio.library.models import BulkAct, Tag
+from studio.library.progress import answer_emptying
 from studio.library.tagging import NAME_LENGTH
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
@@ -81,14 +82,12 @@ def edit_tag(request: TeamRequest, pk: int) -> HttpResponse:
 @team_required(Role.MEMBER)
 @require_http_methods(_PAGE)
 def merge_tag(request: TeamRequest, pk: int) -> HttpResponse:
-    """Ask which tag to merge one into; a post moves its pictures there and deletes it."""
+    """Ask which tag to merge one into; a post moves its pictures there and deletes it, or begins to."""
     tag = _get_tag(request, pk)
     form = MergeForm(request.POST if request.method == "POST" else None, tag=tag)
 
-    def merge() -> str:
-        into = form.cleaned_data["into"]
-        tagging.merge_tag(tag=tag, into=into)
-        return f"{tag.name} is part of {into.name} now."
+    def merge() -> BulkAct:
+        return emptying.merge_tag(tag=tag, into=form.cleaned_data["into"], actor=request.user)
 
     body = "library/tag_merge_form.html"
     return _answer(request, form, merge, field="into", title=f"Merge {tag.name}", action="Merge", tag=tag, body=body)
@@ -97,13 +96,12 @@ def merge_tag(request: TeamRequest, pk: int) -> HttpResponse:
 @team_required(Role.MEMBER)
 @require_http_methods(_PAGE)
 def delete_tag(request: TeamRequest, pk: int) -> HttpResponse:
-    """Ask before a tag is deleted; a post deletes it."""
+    """Ask before a tag is deleted; a post deletes it, or begins to."""
     tag = _get_tag(request, pk)
     form = Form(request.POST if request.method == "POST" else None)
 
-    def delete() -> str:
-        tagging.delete_tag(tag=tag)
-        return f"Tag {tag.name} deleted."
+    def delete() -> BulkAct:
+        return emptying.delete_tag(tag=tag, actor=request.user)
 
     body = "library/tag_delete_form.html"
     title = f"Delete {tag.name}?"
@@ -115,16 +113,18 @@ def _get_tag(request: TeamRequest, pk: int) -> Tag:
 
 
 def _answer(
-    request: TeamRequest, form: Form, do: Callable[[], str], *, field: str | None, title: str, **more: Any
+    request: TeamRequest, form: Form, do: Callable[[], str | BulkAct], *, field: str | None, title: str, **more: Any
 ) -> HttpResponse:
-    """Do what a valid form asks for and go to the list, or show the form with what is wrong with it."""
+    """Do what a valid form asks for and go to the list, or to how far it is; or show the form with what is wrong."""
     if form.is_bound and form.is_valid():
         try:
-            said = do()
+            done = do()
         except StudioError as error:
             form.add_error(field, error.message)
         else:
-            messages.success(request, said)
+            if isinstance(done, BulkAct):
+                return answer_emptying(request, done)
+            messages.success(request, done)
             return redirect("library:tags", team_slug=request.team.slug)
     back = {"back": reverse("library:tags", args=[request.team.slug]), "back_label": "Tags"}
     context = {"form": form, "title": title, "body": "library/tag_form.html", "here": request.path, **back, **more}

@@ -1,4 +1,4 @@
-"""A scheduler that is killed in the middle of an act on many pictures, and in the middle of taking it back."""
+"""A scheduler that is killed in the middle of an act on many pictures, of taking it back, and of merging a tag."""
 
 import hashlib
 import uuid
@@ -95,3 +95,29 @@ def test_scheduler_killed_in_the_middle_of_an_act_and_of_its_undo(install: Insta
     kill_between(installation, lambda act: act.undone)
     installation.wait(lambda: progress(installation).state == "undone", "the undo to end")
     assert (progress(installation), binned(installation)) == (Progress("undone", MANY, MANY), 0)
+
+
+_MOVED = """
+SELECT (SELECT done FROM library_bulkact), count(*) FROM library_assettag f JOIN library_tag t ON t.id = f.tag_id
+WHERE t.name = 'hero'
+"""
+
+
+def test_scheduler_killed_in_the_middle_of_a_merge(install: Install) -> None:
+    installation = install()
+    team = fill_library(installation)
+    made = "INSERT INTO library_tag (team_id, name, key, hue, created_at) VALUES (%s, %s, %s, 0, now()) RETURNING id"
+    installation.rows(made, team, "hero", "hero")
+    [(heroes,)] = installation.rows(made, team, "heroes", "heroes")
+    tagged = "INSERT INTO library_assettag (asset_id, tag_id) SELECT id, %s FROM library_asset"
+    installation.database.execute(tagged, [heroes])
+    browser = installation.open()
+    installation.start("scheduler")
+    installation.database.execute(_SLOW)
+    browser.post(f"library/tags/{heroes}/merge/", {"into": "hero"})
+    kill_between(installation, lambda act: act.done)
+    [(done, moved)] = installation.rows(_MOVED)
+    assert done == moved
+    installation.wait(lambda: progress(installation).state == "done", "the merge to end")
+    assert (progress(installation), installation.rows(_MOVED)) == (Progress("done", MANY, 0), [(MANY, MANY)])
+    assert installation.rows("SELECT name FROM library_tag") == [("hero",)]

@@ -114,7 +114,7 @@ def test_deleted_collection_leaves_pictures_and_lifts_its_children(team: Team, m
     child = Collection.objects.get(name="Visuals")
     collect(asset_ids=[asset.pk], collection=top, actor_id=member.pk)
     collect(asset_ids=[asset.pk], collection=child, actor_id=member.pk)
-    delete_collection(collection=top, actor=member)
+    delete_collection(collection=top, actor_id=member.pk)
     assert names() == [
         ("Visuals", ""),
         ("Solstice, Tide 2", ""),
@@ -127,7 +127,7 @@ def test_deleted_collection_leaves_pictures_and_lifts_its_children(team: Team, m
     event = AuditEvent.objects.get(action=Action.COLLECTION_DELETED)
     assert (event.subject, event.actor, event.data) == ("Solstice", member, {"images": 1})
     with pytest.raises(CollectionGone):
-        delete_collection(collection=top, actor=member)
+        delete_collection(collection=top, actor_id=member.pk)
 
 
 def at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
@@ -164,7 +164,7 @@ def test_collection_deleted_while_others_use_it(team: Team, member: User) -> Non
     collect(asset_ids=assets, collection=top, actor_id=member.pk)
     there = partial(move, asset_ids=assets, source=top, target=inner, actor_id=member.pk)
     back = partial(move, asset_ids=assets[::-1], source=inner, target=top, actor_id=member.pk)
-    gone = partial(delete_collection, collection=top, actor=member)
+    gone = partial(delete_collection, collection=top, actor_id=member.pk)
     cover = partial(set_cover, collection=top, asset_id=None)
     outcomes = at_once(
         [there, back, gone, cover, partial(collect, asset_ids=assets, collection=top, actor_id=member.pk)]

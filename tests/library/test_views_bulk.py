@@ -332,7 +332,7 @@ def test_act_takes_the_same_queries_for_one_and_three(
     assets = [make_asset(team) for _ in range(number)]
     tag = Tag.objects.create(team=team, name="hero", key="hero")
     client = client_of(member)
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         post(client, f"tag:{tag.pk}", *assets, htmx=True)
     assert AssetTag.objects.count() == number
 
