@@ -58,7 +58,9 @@ def scene() -> Iterator[Scene]:
         server = EmbeddedPostgres(folder)
         server.start()
         ends.callback(_remove, server)
-        emulator = Process([sys.executable, "-m", "tests.emulators"], dict(os.environ), folder / "emulator.log")
+        emulator = Process(
+            [sys.executable, "-m", "tests.emulators", "openai"], dict(os.environ), folder / "emulator.log"
+        )
         ends.callback(emulator.kill)
         stage = Stage(server.dsn(), EmulatorControl(_address(emulator)), folder)
         assert server.process is not None

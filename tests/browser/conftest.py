@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.site import FIRST_PERSON, Site
 from tests.browser.visitor import Visitor
 from tests.emulators.control import EmulatorControl
-from tests.emulators.openai import running_emulator
+from tests.emulators.running import running_emulator
 from tests.runtime.processes import new_home
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")

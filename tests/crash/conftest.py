@@ -11,7 +11,7 @@ from tests.crash.brokers import Redis
 from tests.crash.installation import Installation
 from tests.crash.stage import Stage
 from tests.emulators.control import EmulatorControl
-from tests.emulators.openai import running_emulator
+from tests.emulators.running import running_emulator
 from tests.runtime.processes import new_home
 
 Install = Callable[..., Installation]

@@ -1,14 +1,18 @@
-"""Real pictures for emulators, drawn once per kind."""
+"""Real pictures for emulators, drawn once per kind; an edited one shows what it was made from."""
 
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
-from PIL import Image
+import pybase64
+from PIL import Image, ImageStat
 
 VARIANTS = 8
+# References are pasted side by side along the top edge of an edited picture, each this part of its width.
+SHARE = 16
 
 
 @dataclass(frozen=True)
@@ -24,20 +28,39 @@ class Kind:
     variant: int = 0
 
 
-def draw(kind: Kind) -> bytes:
-    """Return the encoded picture."""
-    size = (kind.width, kind.height)
-    slope = Image.linear_gradient("L").resize(size)
-    bands = [slope, slope.transpose(Image.Transpose.FLIP_TOP_BOTTOM), Image.radial_gradient("L").resize(size)]
-    bands = bands[kind.variant % 3 :] + bands[: kind.variant % 3]
-    if kind.heavy:
-        bands = [Image.blend(band, Image.effect_noise(size, 64 + kind.variant), 0.055) for band in bands]
-    else:
-        bands[0] = bands[0].point([min(255, level + 8 * kind.variant) for level in range(256)])
-    image = Image.merge("RGB", bands)
+@dataclass(frozen=True)
+class Picture:
+    """One encoded picture as it goes out; `spelling` replaces its base64 text."""
+
+    data: bytes
+    format: str = "png"
+    spelling: str | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """The picture in base64."""
+        return pybase64.b64encode(self.data).decode() if self.spelling is None else self.spelling
+
+
+def draw(kind: Kind, references: Sequence[bytes] = (), mask: bytes | None = None) -> bytes:
+    """Return the encoded picture, made from `references` and, where a mask is opaque, equal to the first of them."""
+    image = _plain(kind)
+    if references:
+        image = _edited(image, references, mask)
     if kind.transparent:
-        image.putalpha(Image.radial_gradient("L").resize(size).point([255 - level for level in range(256)]))
+        alpha = Image.radial_gradient("L").resize(image.size).point([255 - level for level in range(256)])
+        image.putalpha(alpha)
     return encode(image, kind.format, kind.compression)
+
+
+def shows(answer: bytes, reference: bytes, place: int = 0) -> bool:
+    """Tell whether an edited picture was made from `reference` as its image number `place`."""
+    with Image.open(io.BytesIO(answer)) as edited, Image.open(io.BytesIO(reference)) as original:
+        edge = edited.width // SHARE
+        pasted = edited.convert("RGB").crop((place * edge, 0, (place + 1) * edge, edge))
+        wanted = _small(original, edge)
+    differences = zip(ImageStat.Stat(pasted).mean, ImageStat.Stat(wanted).mean, strict=True)
+    return all(abs(one - other) < 12 for one, other in differences)
 
 
 def encode(image: Image.Image, name: str, compression: int | None = None) -> bytes:
@@ -48,6 +71,40 @@ def encode(image: Image.Image, name: str, compression: int | None = None) -> byt
     else:
         image.save(out, name.upper(), quality=100 if compression is None else max(1, compression))
     return out.getvalue()
+
+
+def _plain(kind: Kind) -> Image.Image:
+    size = (kind.width, kind.height)
+    slope = Image.linear_gradient("L").resize(size)
+    bands = [slope, slope.transpose(Image.Transpose.FLIP_TOP_BOTTOM), Image.radial_gradient("L").resize(size)]
+    bands = bands[kind.variant % 3 :] + bands[: kind.variant % 3]
+    if kind.heavy:
+        bands = [Image.blend(band, Image.effect_noise(size, 64 + kind.variant), 0.055) for band in bands]
+    else:
+        bands[0] = bands[0].point([min(255, level + 8 * kind.variant) for level in range(256)])
+    return Image.merge("RGB", bands)
+
+
+def _edited(image: Image.Image, references: Sequence[bytes], mask: bytes | None) -> Image.Image:
+    if mask:
+        with Image.open(io.BytesIO(references[0])) as first, Image.open(io.BytesIO(mask)) as painted:
+            kept = painted.convert("RGBA").getchannel("A").resize(image.size)
+            image = Image.composite(first.convert("RGB").resize(image.size), image, kept)
+    edge = image.width // SHARE
+    for place, reference in enumerate(references):
+        with Image.open(io.BytesIO(reference)) as original:
+            image.paste(_small(original, edge), (place * edge, 0))
+    return image
+
+
+def _small(original: Image.Image, edge: int) -> Image.Image:
+    return original.convert("RGB").resize((edge, edge), Image.Resampling.BOX)
+
+
+@cache
+def spare() -> Picture:
+    """Return a small picture that nobody asked for."""
+    return Picture(draw(Kind(256, 256, variant=5)))
 
 
 @cache

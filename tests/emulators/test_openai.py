@@ -1,8 +1,6 @@
 import base64
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 from urllib.error import HTTPError
@@ -12,7 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.emulators.control import EmulatorControl
-from tests.emulators.openai import KEY, running_emulator
+from tests.emulators.openai import KEY
+from tests.emulators.running import running_emulator
 
 
 @pytest.fixture(scope="module")
@@ -159,18 +158,3 @@ def test_unknown_fault_says_so(emulator: EmulatorControl) -> None:
     status, error = ask(emulator, prompt="Boat [fault:flood]")
 
     assert (status, error) == (400, "this emulator knows no fault flood")
-
-
-def test_module_serves_until_it_is_told_to_stop() -> None:
-    process = subprocess.Popen([sys.executable, "-m", "tests.emulators"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().strip() for _ in range(3)]
-        emulator = EmulatorControl(lines[0].removeprefix("Base URL: ").removesuffix("/v1"))
-        assert lines[1:] == [f"PRIVATE_HOSTS={emulator.place}", f"Key: {KEY}"]
-        assert emulator.stats()["requests"] == 0
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-    assert process.returncode == 0

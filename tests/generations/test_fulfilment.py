@@ -33,7 +33,8 @@ from studio.providers.services import create_connection
 from studio.teams.models import Team
 from studio.usage.models import UsageRecord
 from tests.emulators.control import EmulatorControl
-from tests.emulators.openai import KEY, running_emulator
+from tests.emulators.openai import KEY
+from tests.emulators.running import running_emulator
 from tests.generations.making import submit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("credits")]

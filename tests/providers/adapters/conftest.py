@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulators.control import EmulatorControl
-from tests.emulators.openai import running_emulator
+from tests.emulators.running import running_emulator
 
 
 @pytest.fixture(scope="session")

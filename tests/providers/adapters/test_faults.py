@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 
 from studio.providers.adapters.errors import ProviderError
-from tests.emulators import faults
+from tests.emulators import mishaps
 from tests.emulators.control import EmulatorControl
-from tests.emulators.openai import KEY
+from tests.emulators.openai import KEY, REFUSALS
 from tests.providers.adapters.door import generate
 
 # Fault in the prompt → kind, retryable, sent.
 ENDINGS = {
     "bad_request": ("invalid_request", False, False),
     "unknown_parameter": ("invalid_request", False, False),
+    "too_large": ("invalid_request", False, False),
     "teapot": ("invalid_request", False, False),
     "unauthorized": ("auth", False, False),
     "forbidden": ("permission", False, False),
@@ -21,6 +22,7 @@ ENDINGS = {
     "billing_hard_limit": ("insufficient_funds", False, False),
     "insufficient_quota": ("insufficient_funds", False, False),
     "credit_balance_exhausted": ("insufficient_funds", False, False),
+    "content_refused": ("content_refused", False, False),
     "moderation_blocked": ("content_refused", False, False),
     "moderation_blocked stage=output": ("content_refused", False, True),
     "moderation_in_200": ("content_refused", False, False),
@@ -74,6 +76,7 @@ IMAGES = {
     "gzipped": [True, True],
     "more": [True, True],
     "same": [True, True],
+    "hostile_text": [True, True],
     "fewer": [True],
     "truncated_base64": [False, False],
     "no_picture_field": [False, False],
@@ -91,7 +94,7 @@ IMAGES = {
 
 
 def test_every_fault_has_an_ending() -> None:
-    assert {fault.split()[0] for fault in {**ENDINGS, **IMAGES}} == set(faults.NAMES)
+    assert {fault.split()[0] for fault in {**ENDINGS, **IMAGES}} == {*REFUSALS, *mishaps.NAMES, "result_url"}
 
 
 @pytest.mark.parametrize("fault", ENDINGS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from studio.providers.adapters.base import Answer, Endpoint, ImageRequest, ImageResult, ReceivedImage
 from studio.providers.adapters.errors import BadAnswer, ProviderError, Unauthorised, Unsupported
 from studio.providers.adapters.openai import OpenAIAdapter
-from tests.emulators.contract import MODELS, read_order
+from tests.emulators.openai_contract import MODELS, read_order
 
 ADAPTER = OpenAIAdapter()
 ENDPOINT = Endpoint("openai", "https://api.openai.com/v1/", "sk-abcdefghijkl")

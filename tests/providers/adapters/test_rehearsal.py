@@ -12,7 +12,8 @@ from studio.providers.adapters.errors import ProviderError, Unsupported
 from studio.providers.adapters.practice import Practice, draw, wrapped
 from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.adapters.rehearsal import FAILURES
-from tests.emulators import faults
+from tests.emulators import mishaps
+from tests.emulators.openai import REFUSALS
 from tests.providers.adapters.door import send
 
 ADAPTER = ADAPTERS["rehearsal"]
@@ -125,7 +126,7 @@ def test_request_id_marks_a_rehearsal(spool: Path) -> None:
 
 
 def test_failures_are_faults_of_the_emulator() -> None:
-    assert set(faults.NAMES) >= FAILURES
+    assert {*REFUSALS, *mishaps.NAMES} >= FAILURES
 
 
 @pytest.mark.parametrize("failure", sorted(FAILURES - {"fewer", "truncated_base64"}))

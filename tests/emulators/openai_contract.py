@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.emulators.orders import Order, Refusal
+
 PROMPT_LIMIT = 32_000
 FIXED_SIZES = frozenset({"auto", "1024x1024", "1536x1024", "1024x1536"})
 QUALITIES = frozenset({"auto", "low", "medium", "high"})
@@ -61,39 +63,16 @@ MODELS: Mapping[str, Family] = {
 }
 
 
-class Refusal(Exception):
-    """An answer in the provider's error envelope."""
+@dataclass(frozen=True, kw_only=True)
+class OpenAIOrder(Order):
+    """One accepted request with every default filled in; size `auto` becomes a square (our choice)."""
 
-    def __init__(self, status: int, kind: str, code: str | None, message: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.document: dict[str, Any] = {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
-@dataclass(frozen=True)
-class Order:
-    """One accepted request with every default filled in."""
-
-    model: str
-    prompt: str
-    n: int
     size: str
     quality: str
-    background: str
-    output_format: str
-    compression: int | None
-    safety_identifier: str | None
-
-    @property
-    def pixels(self) -> tuple[int, int]:
-        """Width and height of the pictures; `auto` becomes a square (our choice)."""
-        if self.size == "auto":
-            return 1024, 1024
-        width, _, height = self.size.partition("x")
-        return int(width), int(height)
+    safety_identifier: str | None = None
 
 
-def read_order(body: Any, *, transparent_on_2: bool = False, retired_status: int = 404) -> Order:
+def read_order(body: Any, *, transparent_on_2: bool = False, retired_status: int = 404) -> OpenAIOrder:
     """Return the order, or refuse it exactly where the documentation does."""
     if not isinstance(body, dict):
         raise _invalid(None, "The body must be a JSON object.")
@@ -102,11 +81,13 @@ def read_order(body: Any, *, transparent_on_2: bool = False, retired_status: int
         if name not in family.fields:
             raise Refusal(400, "invalid_request_error", "unknown_parameter", f"Unknown parameter: '{name}'.", name)
     _check_unoffered(body)
-    order = Order(
+    size = _size(body, family)
+    order = OpenAIOrder(
         model=body["model"],
         prompt=_prompt(body),
         n=_integer(body, "n", 1, least=1, most=10) or 1,
-        size=_size(body, family),
+        size=size,
+        pixels=pixels(size),
         quality=_choice(body, "quality", "auto", family.qualities),
         background=_choice(body, "background", "auto", {"auto", "opaque", "transparent"}),
         output_format=_choice(body, "output_format", "png", {"png", "jpeg", "webp"}),
@@ -117,6 +98,12 @@ def read_order(body: Any, *, transparent_on_2: bool = False, retired_status: int
     _choice(body, "moderation", "auto", {"auto", "low"})
     _check_together(order, family.transparent or transparent_on_2)
     return order
+
+
+def pixels(size: str) -> tuple[int, int]:
+    """Return width and height of a size."""
+    width, _, height = size.partition("x")
+    return (1024, 1024) if size == "auto" else (int(width), int(height))
 
 
 def _family(model: Any, retired_status: int) -> Family:
