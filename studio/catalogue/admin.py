@@ -18,11 +18,14 @@ class ImageModelAdmin(ReadOnlyAdmin):
         "slug",
         "protocol",
         "remote_name",
+        "family",
+        "successor",
         "title",
         "note",
         "capabilities",
         "price_version",
         "retires_on",
+        "announced_end",
         "position",
     ]
 

@@ -24,14 +24,26 @@ class Capabilities(BaseModel):
     max_n: int = Field(default=10, ge=1, le=10)
     # How many one call may ask for; more are spread over several calls.
     max_per_call: int = Field(default=10, ge=1, le=10)
+    styles: list[str] = []
     edit: bool = False
     mask: bool = False
-    references: int = Field(default=0, ge=0)
+    # How many reference images an edit takes, how large each may be, and how closely it may be told to follow them.
+    references: int = Field(default=0, ge=0, le=16)
+    reference_megabytes: int = Field(default=25, ge=1, le=50)
+    fidelity: list[str] = []
+    # Whether unfinished pictures can be shown meanwhile.
+    previews: bool = False
 
     @model_validator(mode="after")
     def _transparency_needs_a_format(self) -> Self:
         if "transparent" in self.backgrounds and not {"png", "webp"} & set(self.formats):
             raise ValueError("a transparent background needs png or webp among the formats")
+        return self
+
+    @model_validator(mode="after")
+    def _editing_needs_references(self) -> Self:
+        if self.edit != (self.references > 0) or ((self.mask or self.fidelity) and not self.edit):
+            raise ValueError("a model that edits takes references, and only such a one has mask and fidelity")
         return self
 
     def check(

@@ -38,6 +38,8 @@ class ModelEntry(Capabilities):
     slug: str = Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")
     protocol: str = Field(min_length=1, max_length=20)
     remote_name: str = Field(default="", max_length=100)
+    family: str = Field(default="", max_length=60)
+    successor: str = Field(default="", max_length=60)
     title: str = Field(min_length=1, max_length=80)
     note: str = Field(default="", max_length=200)
     retires_on: dt.date | None = None
@@ -113,7 +115,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _entry(slug: str, raw: dict[str, Any]) -> ModelEntry:
     try:
-        return ModelEntry.model_validate({"remote_name": slug} | raw)
+        return ModelEntry.model_validate({"remote_name": slug, "family": slug} | raw)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

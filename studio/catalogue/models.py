@@ -3,6 +3,9 @@
 from django.db import models
 from django.db.models import Q
 
+from studio.providers.models import Connection
+from studio.teams.models import Team
+
 
 class ImageModel(models.Model):
     """A provider's model: its id there, what it can do and what it costs. Synced from `data/*.toml`."""
@@ -10,11 +13,16 @@ class ImageModel(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     protocol = models.CharField(max_length=20)
     remote_name = models.CharField(max_length=100)
+    # What the model is upstream: entries of several protocols that lead to the same one share it.
+    family = models.CharField(max_length=60)
     title = models.CharField(max_length=80)
     note = models.CharField(max_length=200, blank=True)
     capabilities = models.JSONField()
     price_version = models.PositiveIntegerField(default=1)
+    # The last day: as the files say, and as the provider itself announces it, which counts more.
     retires_on = models.DateField(null=True, blank=True)
+    announced_end = models.DateField(null=True, blank=True)
+    successor = models.CharField(max_length=60, blank=True)
     enabled = models.BooleanField(default=True)
     position = models.PositiveIntegerField(default=100)
 
@@ -46,3 +54,39 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quality} {self.size}: {self.credits}"
+
+
+class Route(models.Model):
+    """Where a team's generations with a model go. The first is asked; the next if that provably did not accept.
+
+    `via` is the entry of the catalogue that says what the model is called there; it is of the same family.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    model = models.ForeignKey(ImageModel, on_delete=models.CASCADE, related_name="routes")
+    position = models.PositiveSmallIntegerField()
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    via = models.ForeignKey(ImageModel, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        ordering = ["team", "model", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "model", "position"], name="route_place_once"),
+            models.UniqueConstraint(fields=["team", "model", "connection"], name="route_connection_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.position}"
+
+
+class HiddenModel(models.Model):
+    """A model that a team's admins took out of their studio."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    model = models.ForeignKey(ImageModel, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "model"], name="hiddenmodel_once")]
+
+    def __str__(self) -> str:
+        return f"{self.model}"

@@ -75,7 +75,9 @@ def _sync_model(entry: ModelEntry, prices: dict[tuple[str, str], Price], report:
 
 def _wanted(entry: ModelEntry) -> dict[str, Any]:
     """Return the columns that follow the file; `enabled` only where it says so, since the operator may switch too."""
-    fields = entry.model_dump(include={"protocol", "remote_name", "title", "note", "retires_on", "position"})
+    fields = entry.model_dump(
+        include={"protocol", "remote_name", "family", "successor", "title", "note", "retires_on", "position"}
+    )
     switch = {} if entry.enabled is None else {"enabled": entry.enabled}
     return fields | switch | {"capabilities": entry.capabilities()}
 

@@ -41,6 +41,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         "connection",
         "images",
         "state",
+        "remote_id",
         "possible_cost",
         "status_code",
         "error_kind",

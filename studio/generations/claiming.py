@@ -189,16 +189,17 @@ def _take_fairest(connection: Connection, *, worker: str) -> Claim | None:
 def _plan(claim: Claim) -> None:
     """Share the waiting outputs among as few calls as the model allows, and say that work has begun."""
     found = Generation.objects.filter(pk=claim.generation_id).annotate(planned=Count("attempts"))
-    generation = found.values("team_id", "connection_id", "planned", "model__capabilities").get()
+    generation = found.values("team_id", "connection_id", "via_id", "planned", "via__capabilities").get()
     outputs = Output.objects.filter(generation=claim.generation_id, state=OutputState.WAITING).order_by("slot")
     waiting = list(outputs.values_list("pk", flat=True))
-    most = read_capabilities(generation["model__capabilities"]).max_per_call
+    most = read_capabilities(generation["via__capabilities"]).max_per_call
     for index in range(math.ceil(len(waiting) / most)):
         share = waiting[index * most : (index + 1) * most]
         attempt = Attempt.objects.create(
             generation_id=claim.generation_id,
             number=generation["planned"] + 1 + index,
             connection_id=generation["connection_id"],
+            via_id=generation["via_id"],
             images=len(share),
             fence=claim.fence,
             token=uuid.uuid4(),

@@ -46,7 +46,9 @@ class Generation(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="generations")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     model = models.ForeignKey(ImageModel, on_delete=models.PROTECT, related_name="+")
+    # Where it goes now and what the model is called there: at first as chosen, after a failover the next of the route.
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    via = models.ForeignKey(ImageModel, on_delete=models.PROTECT, related_name="+")
     hold = models.OneToOneField(Hold, on_delete=models.PROTECT, null=True, related_name="generation")
     retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="retries")
     prompt = models.TextField()
@@ -104,23 +106,33 @@ class Generation(models.Model):
 
 
 class AttemptState(models.TextChoices):
-    """`planned → sent → answered → closed`; `failed`: no picture came; `unknown`: it may have been paid for nothing."""
+    """`planned → sent → answered → closed`; a job goes `sent → accepted → ready → closed`.
+
+    `failed`: no picture came; `unknown`: it may have been paid for nothing.
+    """
 
     PLANNED = "planned", "Planned"
     SENT = "sent", "Sent"
     ANSWERED = "answered", "Answered"
+    ACCEPTED = "accepted", "Working"
+    READY = "ready", "Ready"
     CLOSED = "closed", "Closed"
     FAILED = "failed", "Failed"
     UNKNOWN = "unknown", "Unknown"
     CANCELLED = "cancelled", "Cancelled"
 
 
+# The provider has the work, and nobody here has to wait for it.
+REMOTE_STATES = (AttemptState.ACCEPTED, AttemptState.READY)
+
+
 class Attempt(models.Model):
-    """One call to a provider. `sent` is committed before its first byte leaves."""
+    """One call to a provider. `sent` is committed before its first byte leaves, `remote_id` as soon as it is known."""
 
     generation = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveSmallIntegerField()
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    via = models.ForeignKey(ImageModel, on_delete=models.PROTECT, related_name="+")
     images = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, choices=AttemptState.choices, default=AttemptState.PLANNED)
     fence = models.PositiveIntegerField()
@@ -132,6 +144,14 @@ class Attempt(models.Model):
     provider_message = models.CharField(max_length=500, blank=True)
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
     reported = models.JSONField(default=dict, blank=True)
+    # Addresses of the uploaded references, the same at a repetition of the call.
+    uploaded = models.JSONField(default=list, blank=True)
+    # The job at the provider: when it is asked for next, how often it was, and its images once it has ended well.
+    remote_id = models.CharField(max_length=200, blank=True)
+    poll_at = models.DateTimeField(null=True, blank=True)
+    polled_at = models.DateTimeField(null=True, blank=True)
+    polls = models.PositiveIntegerField(default=0)
+    result = models.JSONField(null=True, blank=True)
     # A call whose outcome nobody knows, or that was paid for without a delivery: the operator looks here.
     possible_cost = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -145,8 +165,21 @@ class Attempt(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=["planned", "cancelled"]) | Q(sent_at__isnull=False), name="attempt_sent_is_dated"
             ),
+            models.UniqueConstraint(
+                fields=["connection", "remote_id"], condition=~Q(remote_id=""), name="attempt_job_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="accepted") | Q(poll_at__isnull=False) & ~Q(remote_id=""),
+                name="attempt_accepted_is_polled",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="ready") | Q(result__isnull=False), name="attempt_ready_has_result"
+            ),
         ]
-        indexes = [models.Index(fields=["connection", "-sent_at"], name="attempt_connection_sent")]
+        indexes = [
+            models.Index(fields=["connection", "-sent_at"], name="attempt_connection_sent"),
+            models.Index(fields=["poll_at"], condition=Q(state="accepted"), name="attempt_due"),
+        ]
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of generation {self.generation_id}"
@@ -192,3 +225,30 @@ class Output(models.Model):
 
     def __str__(self) -> str:
         return f"Output {self.slot} of generation {self.generation_id}"
+
+
+class Preview(models.Model):
+    """The newest unfinished picture of an output that is being made; gone when it has ended."""
+
+    output = models.OneToOneField(Output, on_delete=models.CASCADE, primary_key=True, related_name="preview")
+    number = models.PositiveSmallIntegerField()
+    # A small WebP, kept here because several machines may make and show it.
+    data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"Preview {self.number} of output {self.output_id}"
+
+
+class HookDelivery(models.Model):
+    """A webhook that was genuine: the same one again has no effect."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64)
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "digest"], name="hookdelivery_once")]
+        indexes = [models.Index(fields=["received_at"], name="hookdelivery_age")]
+
+    def __str__(self) -> str:
+        return self.digest

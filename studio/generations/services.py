@@ -111,6 +111,7 @@ def _commit(
         author=actor,
         model=offer.model,
         connection=offer.connection,
+        via=offer.model,
         hold_id=hold_id,
         retry_of=retry_of,
         prompt=spec.prompt,

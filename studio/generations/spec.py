@@ -9,7 +9,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class GenerationSpec:
-    """One request as a person made it; `compression` is a percentage and None where the format has none."""
+    """One request as a person made it; `compression` is a percentage and None where the format has none.
+
+    `references` and `mask` are assets of the team; with references it is an edit.
+    """
 
     model_slug: str
     prompt: str
@@ -20,15 +23,19 @@ class GenerationSpec:
     output_format: str
     compression: int | None = None
     moderation: str = "auto"
+    style: str = ""
+    input_fidelity: str = ""
+    references: tuple[int, ...] = ()
+    mask: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that a generation stores."""
-        return asdict(self)
+        return {**asdict(self), "references": list(self.references)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the value that `to_json` stored."""
-        return cls(**stored)
+        return cls(**{**stored, "references": tuple(stored.get("references", ()))})
 
     def fingerprint(self) -> str:
         """Return a hash that two requests share only if they ask for the same."""

@@ -88,6 +88,7 @@ def _attempt(generation: Generation, outputs: Sequence[OutputState]) -> Attempt:
         generation=generation,
         number=1,
         connection=generation.connection,
+        via=generation.via,
         images=len(outputs),
         state=state,
         possible_cost=state == AttemptState.UNKNOWN,
