@@ -48,6 +48,7 @@ class Emulator(Serving):
         self.media.forget()
         self.jobs.forget()
         self.hooks.forget()
+        self.set({})
 
     def set(self, changes: Mapping[str, Any]) -> None:
         """Change settings; an unknown name is an error."""
@@ -68,6 +69,8 @@ class Emulator(Serving):
         """Accept an order: find its fault, wait, draw and bill; return the results as the fault would have them."""
         record = exchange.record
         record.prompt, record.model, record.n = order.prompt, order.model, order.n
+        if order.model in self.settings.retired:
+            raise self.refusals["model_not_found"]
         fault = self._next_fault(order.prompt)
         record.fault = fault.name if fault else ""
         if fault and fault.place == "submit":

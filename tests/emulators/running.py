@@ -3,12 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.emulators.aimlapi import AimlapiEmulator
+from tests.emulators.apiframe import ApiframeEmulator
+from tests.emulators.cloudflare import CloudflareEmulator
 from tests.emulators.control import EmulatorControl
 from tests.emulators.core import Emulator
 from tests.emulators.loopback import LoopbackServer
 from tests.emulators.openai import OpenAIEmulator
 
-EMULATORS: dict[str, type[Emulator]] = {emulator.name: emulator for emulator in (OpenAIEmulator,)}
+EMULATORS: dict[str, type[Emulator]] = {
+    emulator.name: emulator
+    for emulator in (
+        OpenAIEmulator,
+        ApiframeEmulator,
+        AimlapiEmulator,
+        CloudflareEmulator,
+    )
+}
 
 
 @contextmanager

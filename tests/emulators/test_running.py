@@ -2,7 +2,11 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.emulators.control import EmulatorControl
+from tests.emulators.core import Emulator
+from tests.emulators.faults import COMMON
 from tests.emulators.running import EMULATORS
 
 
@@ -26,3 +30,8 @@ def test_module_serves_all_until_it_is_told_to_stop() -> None:
         process.communicate(timeout=20)
 
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("emulator", EMULATORS.values(), ids=EMULATORS)
+def test_every_emulator_knows_the_common_refusals(emulator: type[Emulator]) -> None:
+    assert set(COMMON) - set(emulator.refusals) - emulator.own_faults == set()
