@@ -1,6 +1,7 @@
 import base64
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from studio.providers.adapters.base import Answer, Endpoint, ImageRequest, Image
 from studio.providers.adapters.errors import BadAnswer, ProviderError, Unauthorised, Unsupported
 from studio.providers.adapters.openai import OpenAIAdapter
 from tests.emulators.openai_contract import MODELS, read_order
+from tests.providers.adapters.parts import answer_of, form_of, picture
 
 ADAPTER = OpenAIAdapter()
 ENDPOINT = Endpoint("openai", "https://api.openai.com/v1/", "sk-abcdefghijkl")
@@ -121,6 +123,245 @@ def test_key_may_have_blanks_around_it() -> None:
     assert (built.headers["authorization"], built.secret) == ("Bearer sk-abc", "sk-abc")
 
 
+def test_organization_and_project_travel_as_headers() -> None:
+    built = ADAPTER.build_request(replace(ENDPOINT, options={"organization": "org-1", "project": "proj-1"}), PLAIN)
+
+    assert built.headers == {
+        "authorization": "Bearer sk-abcdefghijkl",
+        "openai-organization": "org-1",
+        "openai-project": "proj-1",
+    }
+
+
+@pytest.mark.parametrize("value", ["a\nb", "ä", 5])
+def test_option_that_no_header_can_carry_is_refused(value: object) -> None:
+    with pytest.raises(Unsupported):
+        ADAPTER.build_request(replace(ENDPOINT, options={"project": value}), PLAIN)
+
+
+# Edits
+
+
+def test_edit_of_one_picture(tmp_path: Path) -> None:
+    request = replace(PLAIN, references=(picture(tmp_path, "Boats.PNG"),))
+
+    built = ADAPTER.build_request(ENDPOINT, request)
+
+    assert (built.method, built.url) == ("POST", "https://api.openai.com/v1/images/edits")
+    assert built.headers == {"authorization": "Bearer sk-abcdefghijkl"}
+    assert form_of(built) == [
+        ("size", "", "", b"auto"),
+        ("model", "", "", b"gpt-image-2"),
+        ("prompt", "", "", b"Three paper boats"),
+        ("n", "", "", b"2"),
+        ("image", "Boats.png", "image/png", b"picture"),
+    ]
+
+
+def test_edit_of_several_pictures_with_everything(tmp_path: Path) -> None:
+    jpeg = picture(tmp_path, "b.jpeg", b"second", "image/jpeg")
+    mask = picture(tmp_path, "m.png", b"mask")
+    request = replace(
+        FULL, moderation="auto", references=(picture(tmp_path), jpeg), mask=mask, input_fidelity="high", n=1, previews=2
+    )
+
+    assert form_of(ADAPTER.build_request(ENDPOINT, request)) == [
+        ("size", "", "", b"1536x1024"),
+        ("model", "", "", b"gpt-image-1.5"),
+        ("prompt", "", "", b"Poster, three paper boats"),
+        ("n", "", "", b"1"),
+        ("quality", "", "", b"medium"),
+        ("background", "", "", b"opaque"),
+        ("output_format", "", "", b"webp"),
+        ("input_fidelity", "", "", b"high"),
+        ("output_compression", "", "", b"85"),
+        ("safety_identifier", "", "", b"092081140b677b45dbe983b2f0d4ae02"),
+        ("stream", "", "", b"true"),
+        ("partial_images", "", "", b"2"),
+        ("image[]", "boats.png", "image/png", b"picture"),
+        ("image[]", "b.jpg", "image/jpeg", b"second"),
+        ("mask", "m.png", "image/png", b"mask"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"moderation": "low"},
+        {"style": "vivid"},
+        {"input_fidelity": "medium"},
+        {"n": 11},
+    ],
+)
+def test_unoffered_option_of_an_edit_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(Unsupported):
+        ADAPTER.build_request(ENDPOINT, replace(PLAIN, references=(picture(tmp_path),), **change))
+
+
+def test_pictures_that_cannot_be_sent_are_refused(tmp_path: Path) -> None:
+    good = picture(tmp_path)
+    gif = replace(good, content_type="image/gif")
+    large, empty = replace(good, size=50_000_000), replace(good, size=0)
+    for change in (
+        {"references": (good,) * 17},
+        {"references": (good, gif)},
+        {"references": (large,)},
+        {"references": (empty,)},
+        {"references": (good,), "mask": replace(good, size=4_000_000)},
+        {"references": (good,), "mask": replace(good, content_type="image/webp")},
+        {"mask": good},
+        {"input_fidelity": "high"},
+        {"style": "natural"},
+    ):
+        with pytest.raises(Unsupported):
+            ADAPTER.build_request(ENDPOINT, replace(PLAIN, **change))
+
+
+# Streams
+
+
+def test_previews_are_asked_for_one_picture_only() -> None:
+    one, two = replace(PLAIN, n=1, previews=5), replace(PLAIN, n=2, previews=2)
+
+    assert body_of(one) == {
+        "model": "gpt-image-2",
+        "prompt": "Three paper boats",
+        "n": 1,
+        "stream": True,
+        "partial_images": 3,
+    }
+    assert "stream" not in body_of(two)
+    assert ADAPTER.preview_reader(one) is not None
+    assert ADAPTER.preview_reader(two) is None
+
+
+def event(kind: str, **facts: Any) -> bytes:
+    document = {"type": kind, "b64_json": PICTURE, "size": "1024x1024", **facts}
+    return f"event: {kind}\ndata: {json.dumps(document)}\n\n".encode()
+
+
+PARTIAL = event("image_generation.partial_image", partial_image_index=0)
+
+
+def stream(body: bytes, status: int = 200) -> ImageResult:
+    answer = answer_of(body, status, content_type="text/event-stream; charset=utf-8", x_request_id="req_1")
+    result = ADAPTER.read_answer(replace(PLAIN, n=1, previews=2), answer)
+    assert isinstance(result, ImageResult)
+    return result
+
+
+@pytest.mark.parametrize("kind", ["image_generation.completed", "image_edit.completed"])
+@pytest.mark.parametrize("before", [b"", PARTIAL, b": ping\n\ndata: {\n\n" + PARTIAL])
+def test_stream_ends_with_the_picture(kind: str, before: bytes) -> None:
+    usage = {"total_tokens": 1066}
+
+    assert stream(before + event(kind, usage=usage, quality="medium")) == ImageResult(
+        (ReceivedImage(data=b"picture"),), "req_1", {"usage": usage, "size": "1024x1024", "quality": "medium"}
+    )
+
+
+def test_answer_to_a_stream_may_be_plain_json() -> None:
+    answer = answer_of({"data": [{"b64_json": PICTURE}]}, content_type="application/json")
+
+    assert ADAPTER.read_answer(replace(PLAIN, n=1, previews=2), answer) == ImageResult(
+        (ReceivedImage(data=b"picture"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "sent", "retryable"),
+    [
+        (b'data: {"error":{"code":"moderation_blocked"}}\n\n', "content_refused", False, False),
+        (PARTIAL + b'data: {"error":{"code":"moderation_blocked"}}\n\n', "content_refused", True, False),
+        (b'event: error\ndata: {"error":{"code":"slow_down"}}\n\n', "rate_limited", False, True),
+        (PARTIAL + b'data: {"error":{"code":"slow_down"}}\n\n', "upstream_transient", True, False),
+        (b'data: {"type":"error","error":"it broke"}\n\n', "upstream_transient", True, False),
+        (PARTIAL + b"data: [DONE]\n\n" + event("image_generation.completed"), "bad_answer", True, False),
+        (PARTIAL, "outcome_unknown", True, False),
+        (PARTIAL[:-40], "outcome_unknown", True, False),
+        (b"", "outcome_unknown", True, False),
+    ],
+)
+def test_stream_without_a_picture(body: bytes, kind: str, sent: bool, retryable: bool) -> None:
+    with pytest.raises(ProviderError) as caught:
+        stream(body)
+
+    error = caught.value
+    assert (error.kind, error.sent, error.retryable, error.request_id) == (kind, sent, retryable, "req_1")
+
+
+def test_stream_with_an_error_status_is_classed_by_it() -> None:
+    with pytest.raises(ProviderError) as caught:
+        stream(b"data: [DONE]\n\n", 503)
+
+    assert caught.value.kind == "upstream_transient"
+
+
+# Checks
+
+
+def test_check_asks_for_the_models() -> None:
+    built = ADAPTER.build_check(ENDPOINT)
+
+    assert (built.method, built.url, built.body) == ("GET", "https://api.openai.com/v1/models", b"")
+    assert built.headers == {"authorization": "Bearer sk-abcdefghijkl"}
+
+
+def test_check_tells_models_and_their_last_days() -> None:
+    models = [
+        {"id": "gpt-image-1.5", "shutdown_date": "2026-12-01"},
+        {"id": "gpt-image-2", "shutdown_date": None},
+        {"id": "odd", "shutdown_date": "soon"},
+        {"id": 5},
+        "text",
+    ]
+
+    check = ADAPTER.read_check(ENDPOINT, answer_of({"object": "list", "data": models}))
+
+    assert check.models == frozenset({"gpt-image-1.5", "gpt-image-2", "odd"})
+    assert check.ends == {"gpt-image-1.5": date(2026, 12, 1)}
+    assert (check.checked, bool(check.unchecked)) == ("The key is accepted; 3 models are listed.", True)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        ({"error": {"code": "invalid_api_key"}}, 401, "auth"),
+        ({}, 200, "bad_answer"),
+        ([], 200, "bad_answer"),
+        (b"<html>", 200, "bad_answer"),
+        ({"error": {"code": "insufficient_quota"}}, 429, "insufficient_funds"),
+        (b"<html>", 404, "bad_answer"),
+        ({"detail": "Not Found"}, 404, "bad_answer"),
+    ],
+)
+def test_check_that_shows_nothing_fails(body: Any, status: int, kind: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        ADAPTER.read_check(ENDPOINT, answer_of(body, status))
+
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("detail", "message"),
+    [("No such model", "No such model"), ([{"msg": "n is too large", "loc": ["n"]}, "odd", 5], "n is too large odd")],
+)
+def test_servers_built_with_fastapi_are_understood(detail: Any, message: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        ADAPTER.read_answer(PLAIN, answer_of({"detail": detail}, 422))
+
+    assert (caught.value.kind, caught.value.provider_message) == ("invalid_request", message)
+
+
+def test_content_refused_after_the_picture_was_made_counts_as_sent() -> None:
+    error = {"code": "moderation_blocked", "moderation_details": {"moderation_stage": "output"}}
+
+    with pytest.raises(ProviderError) as caught:
+        ADAPTER.read_answer(PLAIN, answer_of({"error": error}, 400))
+
+    assert (caught.value.kind, caught.value.sent) == ("content_refused", True)
+
+
 # Answers
 
 
@@ -128,7 +369,10 @@ def read(tmp_path: Path, body: Any, *, status: int = 200, request: ImageRequest 
     path = tmp_path / "answer"
     path.write_bytes(body if isinstance(body, bytes) else json.dumps(body).encode())
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ADAPTER.read_answer(request, Answer(status, named, path, path.stat().st_size, 15, "sk-abcdefghijkl"))
+    answer = Answer(status, named, path, path.stat().st_size, 15, "sk-abcdefghijkl")
+    result = ADAPTER.read_answer(request, answer)
+    assert isinstance(result, ImageResult)
+    return result
 
 
 def test_documented_answer(tmp_path: Path) -> None:
