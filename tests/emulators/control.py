@@ -55,7 +55,8 @@ class EmulatorControl:
         """Return the counters.
 
         requests, paid_requests, paid_pictures, in_flight, most_in_flight, trapped, queued_faults; calls by kind
-        (submit, poll, list, cancel, upload, models, account, unknown), by_path, fetches (at the media host), hooks.
+        (submit, poll, list, cancel, upload, sign, models, account, unknown), by_path, fetches (at the media host),
+        hooks, and what a provider counts besides (`early_polls` at AIgateway).
         """
         stats: dict[str, Any] = self._call("stats", None)
         return stats

@@ -78,6 +78,7 @@ def _stats(emulator: "Emulator") -> dict[str, Any]:
         "by_path": Counter(f"{method} {path}" for method, path, _ in emulator.calls),
         "fetches": len(emulator.media.fetches),
         "hooks": len(emulator.hooks.deliveries),
+        **emulator.counted,
     }
 
 

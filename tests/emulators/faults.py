@@ -3,8 +3,8 @@
 A fault is asked for in the prompt, `[fault:rate_limited retry_after=7 times=2]`, or queued through the control door
 (`EmulatorControl.fail`). Parameters of every fault: `times=N` in a prompt lets requests through after N faults;
 `charged=0` or `charged=1` decides whether the pictures count as paid; `at=PLACE` says which request meets it:
-`submit` (the paid call, the default), `poll`, `list`, `cancel`, `upload`, `models` or `account`. A fault of a place
-other than `submit` can be marked in a prompt for `poll` alone: the polls of that prompt's job meet it.
+`submit` (the paid call, the default), `poll`, `list`, `cancel`, `upload`, `sign`, `models` or `account`. A fault of a
+place other than `submit` can be marked in a prompt for `poll` alone: the polls of that prompt's job meet it.
 
 Kinds: refusals (COMMON at every provider, in its own envelope, and some of its own; 429 and 503 take
 `retry_after=SECONDS|date|past|absurd|negative|nan|none|ms|any text`, all take `echo=1`); PICTURES change the list of

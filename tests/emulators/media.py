@@ -39,11 +39,12 @@ METADATA = "http://169.254.169.254/latest/meta-data/"
 
 @dataclass(frozen=True)
 class File:
-    """One served result."""
+    """One served result; with `keys`, one of them has to be shown."""
 
     picture: Picture
     expires_at: float
     fault: Fault = field(default_factory=lambda: Fault(""))
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,10 @@ class Media:
             return _schemes(picture, path)[fault.parameters.get("scheme", "data")]
         return f"{self.url}{path}?sig=emulated"
 
+    def protect(self, path: str, picture: Picture, keys: frozenset[str]) -> None:
+        """Serve a picture to whoever shows one of the provider's own keys."""
+        self.files[path] = File(picture, time.time() + self.seconds, keys=keys)
+
     async def handle(self, request: Request, wire: Wire) -> None:
         """Answer one fetch."""
         if request.path == TRAP:
@@ -100,7 +105,7 @@ class Media:
             status = int(file.fault.number("status", 410))
         elif time.time() > file.expires_at:
             status = self.gone_status
-        elif file.fault.name == "url_needs_key" and "authorization" not in request.headers:
+        elif not _is_let_in(file, request):
             status = 401
         if not file or status != 200:
             await wire.answer(status, b"gone", content_type="text/plain")
@@ -130,6 +135,13 @@ class Media:
         if hop < fault.number("hops", 1):
             return f"{self.url}{request.path}?hop={hop + 1}"
         return fault.parameters.get("to", f"{self.url}{TRAP}")
+
+
+def _is_let_in(file: File, request: Request) -> bool:
+    given = request.headers.get("authorization", "")
+    if file.fault.name == "url_needs_key":
+        return bool(given)
+    return not file.keys or given.removeprefix("Bearer ") in file.keys
 
 
 def _schemes(picture: Picture, path: str) -> dict[str, str]:

@@ -4,11 +4,11 @@ Wordings and the codes `invalid_value`, `missing_required_parameter` and `string
 the provider documents the envelope, not these texts.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.emulators.fields import is_free_size, pixels_of
 from tests.emulators.orders import Order, Refusal
 
 PROMPT_LIMIT = 32_000
@@ -87,7 +87,7 @@ def read_order(body: Any, *, transparent_on_2: bool = False, retired_status: int
         prompt=_prompt(body),
         n=_integer(body, "n", 1, least=1, most=10) or 1,
         size=size,
-        pixels=pixels(size),
+        pixels=pixels_of(size),
         quality=_choice(body, "quality", "auto", family.qualities),
         background=_choice(body, "background", "auto", {"auto", "opaque", "transparent"}),
         output_format=_choice(body, "output_format", "png", {"png", "jpeg", "webp"}),
@@ -98,12 +98,6 @@ def read_order(body: Any, *, transparent_on_2: bool = False, retired_status: int
     _choice(body, "moderation", "auto", {"auto", "low"})
     _check_together(order, family.transparent or transparent_on_2)
     return order
-
-
-def pixels(size: str) -> tuple[int, int]:
-    """Return width and height of a size."""
-    width, _, height = size.partition("x")
-    return (1024, 1024) if size == "auto" else (int(width), int(height))
 
 
 def _family(model: Any, retired_status: int) -> Family:
@@ -150,17 +144,9 @@ def _size(body: dict[str, Any], family: Family) -> str:
     size = body.get("size", "auto")
     if not isinstance(size, str):
         raise _invalid("size", "'size' must be a text.")
-    if size in FIXED_SIZES or (family.free_sizes and _is_free_size(size)):
+    if size in FIXED_SIZES or (family.free_sizes and is_free_size(size)):
         return size
     raise _invalid("size", f"'{size}' is not a size of this model.")
-
-
-def _is_free_size(size: str) -> bool:
-    match = re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", size)
-    if not match:
-        return False
-    short, long = sorted((int(match[1]), int(match[2])))
-    return short % 16 == 0 and long % 16 == 0 and long <= min(3840, 3 * short) and 655_360 <= short * long <= 8_294_400
 
 
 def _choice(body: dict[str, Any], name: str, default: str, allowed: set[str] | frozenset[str]) -> str:

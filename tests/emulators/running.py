@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.emulators.aigateway import AIgatewayEmulator
 from tests.emulators.aimlapi import AimlapiEmulator
 from tests.emulators.apiframe import ApiframeEmulator
 from tests.emulators.cloudflare import CloudflareEmulator
@@ -15,6 +16,7 @@ EMULATORS: dict[str, type[Emulator]] = {
     emulator.name: emulator
     for emulator in (
         OpenAIEmulator,
+        AIgatewayEmulator,
         ApiframeEmulator,
         AimlapiEmulator,
         CloudflareEmulator,

@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -102,6 +102,7 @@ class Serving:
         self.records: list[Record] = []
         self.calls: list[tuple[str, str, str]] = []
         self.queued: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self.counted: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
 
     def routes(self) -> list[Route]:
@@ -132,6 +133,10 @@ class Serving:
     def wrong_key(self, key: str) -> Refusal:
         """Return the answer to a key that is not known."""
         return self.refusals["unauthorized"]
+
+    def refusal_on_demand(self, name: str) -> Refusal:
+        """Return the refusal of that name."""
+        return self.refusals[name]
 
     def details(self, fault: Fault) -> dict[str, Any]:
         """Return what a refusal on demand carries besides its message."""
@@ -200,7 +205,7 @@ class Serving:
         fault = exchange.fault
         if not fault or fault.name not in self.refusals:
             return
-        known = self.refusals[fault.name]
+        known = self.refusal_on_demand(fault.name)
         message = known.message
         if "echo" in fault.parameters:
             key = self.given_key(exchange.request)
