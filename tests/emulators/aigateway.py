@@ -20,10 +20,11 @@ from urllib.parse import unquote
 
 from tests.emulators.core import Emulator
 from tests.emulators.fields import Fields, form_fields, pixels_of
+from tests.emulators.files import sniff
 from tests.emulators.forms import Form, content_type, read_form, read_json
 from tests.emulators.jobs import Job
 from tests.emulators.orders import Order, Refusal
-from tests.emulators.references import fetch, type_of
+from tests.emulators.references import fetch
 from tests.emulators.serving import Exchange, Reply, Route, Settings
 
 MODELS = ("openai/gpt-image-1.5", "openai/gpt-image-2", "auto/image", "bria/fibo-edit/edit")
@@ -179,7 +180,7 @@ class AIgatewayEmulator(Emulator):
         if model not in self.settings.edit_models:
             raise _invalid("model", "This model does not edit.")
         images, mask = pictures
-        if any(not type_of(picture) for picture in [*images, *([mask] if mask else [])]):
+        if any(not sniff(picture) for picture in [*images, *([mask] if mask else [])]):
             raise _invalid("image", "The image cannot be read.")
         kept = mask if model in MASKING_MODELS else None
         order = replace(self._order(exchange, fields, model), references=tuple(images), mask=kept)

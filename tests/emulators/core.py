@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from tests.emulators import faults, pictures
 from tests.emulators.doors import CONTROL, open_door
 from tests.emulators.faults import Fault
+from tests.emulators.forms import Unreadable
 from tests.emulators.hooks import Hooks
 from tests.emulators.jobs import FINAL, Job, Jobs
 from tests.emulators.loopback import Request, Wire
@@ -112,7 +113,7 @@ class Emulator(Serving):
             variant=(len(self.records) + number) % pictures.VARIANTS,
         )
         if order.references:
-            return Picture(await asyncio.to_thread(pictures.draw, kind, order.references, order.mask), kind.format)
+            return Picture(await _edited(kind, order), kind.format)
         if kind not in self._drawn:
             self._drawn[kind] = asyncio.create_task(asyncio.to_thread(_drawn, kind))
         return await asyncio.shield(self._drawn[kind])
@@ -198,6 +199,14 @@ class Emulator(Serving):
     def hook_headers(self, event: str) -> Mapping[str, str]:
         """Return the headers of a webhook besides type and signature."""
         return {}
+
+
+async def _edited(kind: Kind, order: Order) -> bytes:
+    try:
+        return await asyncio.to_thread(pictures.draw, kind, order.references, order.mask)
+    except (OSError, SyntaxError) as error:
+        # How Pillow says that a file with the right beginning is broken further on.
+        raise Unreadable("The image cannot be read.") from error
 
 
 def _drawn(kind: Kind) -> Picture:

@@ -3,24 +3,10 @@
 import asyncio
 import base64
 import binascii
-import io
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from PIL import Image
-
 from tests.emulators.forms import Unreadable
-
-SNIFFED = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
-
-
-def type_of(data: bytes) -> str:
-    """Return the true image type of the bytes, or nothing."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return SNIFFED.get(image.format or "", "")
-    except (OSError, ValueError):
-        return ""
 
 
 def decode(text: str) -> bytes:

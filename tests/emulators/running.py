@@ -11,12 +11,14 @@ from tests.emulators.control import EmulatorControl
 from tests.emulators.core import Emulator
 from tests.emulators.loopback import LoopbackServer
 from tests.emulators.openai import OpenAIEmulator
+from tests.emulators.pixapi import PixapiEmulator
 
 EMULATORS: dict[str, type[Emulator]] = {
     emulator.name: emulator
     for emulator in (
         OpenAIEmulator,
         AIgatewayEmulator,
+        PixapiEmulator,
         ApiframeEmulator,
         AimlapiEmulator,
         CloudflareEmulator,
