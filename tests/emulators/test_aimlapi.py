@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from openai import OpenAI, PermissionDeniedError
 from PIL import Image
 
 from tests.emulators import pictures
@@ -102,6 +103,18 @@ def test_edit_shows_every_input(client: httpx.Client, emulator: EmulatorControl)
     assert emulator.stats()["paid_pictures"] == 3
 
 
+def test_official_client_of_openai_works_as_the_pages_show(emulator: EmulatorControl) -> None:
+    files = [("a.png", PICTURES[0], "image/png"), ("b.png", PICTURES[1], "image/png")]
+    with OpenAI(api_key=emulator.key, base_url=emulator.base_url, max_retries=0) as client:
+        edited = client.images.edit(model="openai/gpt-image-2", image=files, prompt="Crown")
+        with pytest.raises(PermissionDeniedError):
+            client.images.generate(model="openai/gpt-image-2", prompt="Foxes [fault:payment_required]")
+
+    assert edited.data is not None
+    answer = httpx.get(str(edited.data[0].url), trust_env=False).content
+    assert [pictures.shows(answer, picture, place) for place, picture in enumerate(PICTURES)] == [True, True]
+
+
 def test_edit_as_json_and_generation_as_a_form_are_refused(client: httpx.Client, emulator: EmulatorControl) -> None:
     as_json = client.post("/images/edits", json={"model": "openai/gpt-image-2", "prompt": "One"})
     as_form = client.post("/images/generations", files={"prompt": (None, "Foxes")})
@@ -148,6 +161,12 @@ def test_unknown_model_and_path(client: httpx.Client, emulator: EmulatorControl)
 
     assert (statuses, generate(client, model="openai/dall-e-3").status_code) == ([400, 400], 404)
     assert client.get("/images").status_code == 404
+
+
+def test_address_goes_wrong_on_demand(client: httpx.Client) -> None:
+    item = generate(client, prompt="Foxes [fault:url_expired]").json()["data"][0]
+
+    assert httpx.get(item["url"], trust_env=False).status_code == 404
 
 
 def test_wrong_key_is_refused_everywhere(emulator: EmulatorControl) -> None:

@@ -181,6 +181,55 @@ def test_refused_content_is_a_failed_job(client: httpx.Client, emulator: Emulato
     assert done["error"] == "Provider returned an error: content policy violation"
 
 
+@pytest.mark.parametrize(
+    ("fault", "words", "error"),
+    [
+        ("job_fails error=out_of_memory", ["QUEUED", "PROCESSING", "FAILED", "FAILED"], "out of memory"),
+        ("job_cancelled", ["QUEUED", "CANCELLED", "CANCELLED", "CANCELLED"], None),
+        ("job_never_ends", ["QUEUED", "PROCESSING", "PROCESSING", "PROCESSING"], None),
+        ("job_unknown_state", ["QUEUED", "SIMMERING", "COMPLETED", "COMPLETED"], None),
+        ("job_completes_then_fails", ["QUEUED", "PROCESSING", "COMPLETED", "FAILED"], "the model failed"),
+    ],
+)
+def test_job_that_goes_another_way_says_so(
+    client: httpx.Client, emulator: EmulatorControl, fault: str, words: list[str], error: str | None
+) -> None:
+    job_id = submit(client, prompt=f"Boat [fault:{fault}]").json()["jobId"]
+    seen = []
+    for _ in words:
+        seen.append(client.get(f"/jobs/{job_id}").json())
+        emulator.advance(job_id)
+
+    assert [job["status"] for job in seen] == words
+    assert client.get("/jobs").json()["jobs"][0]["status"] == words[-1]
+    assert seen[-1]["error"] == error
+
+
+def test_repeat_of_a_cancelled_job_knows_no_such_word(client: httpx.Client, emulator: EmulatorControl) -> None:
+    first = submit(client, "key-1", prompt="Boat [fault:job_cancelled]").json()
+    emulator.advance(first["jobId"])
+
+    repeated = submit(client, "key-1", prompt="Boat [fault:job_cancelled]").json()
+    assert repeated == {"jobId": first["jobId"], "status": "FAILED"}
+    assert emulator.stats()["paid_pictures"] == 0
+
+
+def test_job_may_be_found_late_without_result_or_behind_a_wrong_address(
+    client: httpx.Client, emulator: EmulatorControl
+) -> None:
+    early, empty, gone = (
+        submit(client, prompt=f"Boat [fault:{fault}]").json()["jobId"]
+        for fault in ("job_lost_early polls=1", "job_without_result", "url_gone")
+    )
+    emulator.advance(steps=2)
+    listed = [[job["id"] for job in client.get("/jobs").json()["jobs"]] for _ in range(2)]
+
+    assert listed == [[gone, empty], [gone, empty, early]]
+    assert client.get(f"/jobs/{empty}").json()["result"] is None
+    address = client.get(f"/jobs/{gone}").json()["result"]["images"][0]
+    assert httpx.get(address, trust_env=False).status_code == 410
+
+
 def test_empty_purse_is_402_with_its_numbers(client: httpx.Client, emulator: EmulatorControl) -> None:
     emulator.set(credits=50)
 
@@ -281,6 +330,30 @@ def test_webhook_is_signed_with_the_digest_of_the_key(
         "jobId": job_id,
         **{name: done[name] for name in ("status", "progress", "result", "model", "creditCost", "completedAt")},
     }
+
+
+def test_events_are_sent_as_the_job_moves(client: httpx.Client, emulator: EmulatorControl) -> None:
+    with LoopbackServer(_welcome) as receiver:
+        body = {"prompt": "Boat [fault:job_fails]", "model": "gpt-image-2", "webhookUrl": receiver.url}
+        job_id = client.post("/images/generate", json=body).json()["jobId"]
+        emulator.advance(job_id)
+        _wait_until(lambda: len(emulator.hooks()) == 1)
+        emulator.advance(job_id)
+        _wait_until(lambda: len(emulator.hooks()) == 2)
+
+    progress, failed = (json.loads(hook["body"]) for hook in emulator.hooks())
+    assert (progress["event"], progress["status"], progress["progress"]) == ("progress", "PROCESSING", 50)
+    assert failed == {
+        "event": "failed",
+        "jobId": job_id,
+        "status": "FAILED",
+        "error": "the model failed",
+        "model": "gpt-image-2",
+    }
+
+
+async def _welcome(request: Request, wire: Wire) -> None:
+    await wire.answer(200)
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:

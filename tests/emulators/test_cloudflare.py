@@ -158,6 +158,12 @@ def test_cache_repeats_a_picture_unless_it_is_skipped(client: httpx.Client, emul
     assert emulator.stats()["paid_pictures"] == 2
 
 
+def test_result_goes_wrong_on_demand(client: httpx.Client) -> None:
+    assert run(client, prompt="Lighthouse [fault:data_empty]").json()["result"] == {}
+    pointed = run(client, prompt="Lighthouse [fault:url_points to=http://169.254.169.254/]").json()
+    assert pointed["result"] == {"image": "http://169.254.169.254/"}
+
+
 def test_token_check_says_what_the_token_is(client: httpx.Client, emulator: EmulatorControl) -> None:
     own = f"/accounts/{emulator.about['account_id']}/tokens/verify"
     users, accounts = client.get("/user/tokens/verify"), client.get(own)
