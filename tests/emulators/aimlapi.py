@@ -1,29 +1,22 @@
 """A strict emulator of AI/ML API: synchronous generations and edits, the account's balance.
 
-Switches, each for a contradiction between the provider's own documents or for what none of them says:
-`created_status`: 200 (specification) or 201 (older rendering). `status_code`: "number", or "text" as in a sample.
-`answer`: "meta" (specification), "sample" (what the 1.5 page shows), or "openai" (the gpt-image-1 sample).
-`usage` of a "meta" answer: "documented" (credits, and USD where the model's page has it), "usage_null", "meta_null",
-"absent" (the specification allows every null). `null_siblings`: an item's other form stands beside it as null.
-`unknown_model`: 400 (a wrong enum value) or 404. `unknown_fields`: refuse or let pass what no page lists.
-`edit_with_15`: whether gpt-image-1.5 edits. `balance`: US dollars of `/v2/billing`; a charge shows there afterwards.
+The switches stand in `aimlapi_contract.Switches`.
 
 Own faults: `free_tier` (429 for the hour), `maintenance` (500: the model is down), `forbidden` (403 without the
-credits message of `payment_required`, which is 403 too). `content_refused` is documented nowhere: 400 is our choice.
+credits message of `payment_required`, which is 403 too).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import NAMESPACE_URL, uuid5
 
-from tests.emulators.aimlapi_contract import Request, read_edit, read_generation
+from tests.emulators.aimlapi_contract import Request, Switches, read_edit, read_generation
 from tests.emulators.core import Emulator
 from tests.emulators.forms import read_form, read_json
 from tests.emulators.orders import Record, Refusal
 from tests.emulators.pictures import Picture
-from tests.emulators.serving import Exchange, Reply, Route, Settings
+from tests.emulators.serving import Exchange, Reply, Route
 
 CREDITS_PER_DOLLAR = 2_000_000
 # Credits of one picture; only the medium one of gpt-image-2 is documented, the others are in proportion to upstream's.
@@ -44,21 +37,6 @@ FREE_TIER = (
 
 def _refusal(status: int, message: str) -> Refusal:
     return Refusal(status, "", None, message)
-
-
-@dataclass
-class Switches(Settings):
-    """The switches of the module's docstring."""
-
-    created_status: int = 200
-    status_code: str = "number"
-    answer: str = "meta"
-    usage: str = "documented"
-    null_siblings: bool = True
-    unknown_model: int = 400
-    unknown_fields: str = "refuse"
-    edit_with_15: bool = False
-    balance: float = 123.45
 
 
 class AimlapiEmulator(Emulator):
@@ -113,6 +91,12 @@ class AimlapiEmulator(Emulator):
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
 
+    def refusal_on_demand(self, name: str) -> Refusal:
+        """Return the refusal that a fault names, with the status that its switch gives it."""
+        known = super().refusal_on_demand(name)
+        switches = {"content_refused": self.settings.content_status, "model_not_found": self.settings.unknown_model}
+        return _refusal(switches.get(name, known.status), known.message)
+
     def unknown_address(self) -> Refusal:
         """Return the answer of a path that is not documented."""
         return _refusal(404, "Not Found")
@@ -123,24 +107,13 @@ class AimlapiEmulator(Emulator):
 
     async def _generate(self, exchange: Exchange) -> Reply:
         body = exchange.record.body = read_json(exchange.request)
-        order = read_generation(
-            body,
-            unknown_fields=self.settings.unknown_fields == "ignore",
-            unknown_model=self.settings.unknown_model,
-        )
-        return await self._answer(exchange, order)
+        return await self._answer(exchange, read_generation(body, self.settings))
 
     async def _edit(self, exchange: Exchange) -> Reply:
         form = read_form(exchange.request)
         exchange.record.body = dict(form.fields)
         exchange.record.parts = [(part.name, part.content_type) for part in form.files]
-        order = read_edit(
-            form,
-            with_15=self.settings.edit_with_15,
-            unknown_fields=self.settings.unknown_fields == "ignore",
-            unknown_model=self.settings.unknown_model,
-        )
-        return await self._answer(exchange, order)
+        return await self._answer(exchange, read_edit(form, self.settings))
 
     async def _answer(self, exchange: Exchange, order: Request) -> Reply:
         results = await self.take(exchange, order)

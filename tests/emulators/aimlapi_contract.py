@@ -5,32 +5,66 @@ otherwise, so that an adapter sends the listed ones only (our choice). For edits
 the prose local files only: multipart is what its own samples send.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.emulators.checks import Check, choice, find_problems, text, whole
-from tests.emulators.files import find_size, has_alpha, sniff
+from tests.emulators.fields import Fields, form_fields, pixels_of
 from tests.emulators.forms import Form, Part
 from tests.emulators.orders import Order, Refusal
+from tests.emulators.references import has_alpha, size_of, type_of
+from tests.emulators.serving import Settings
 
 MEGABYTE = 1024 * 1024
 MODELS = ("openai/gpt-image-1", "openai/gpt-image-1-mini", "openai/gpt-image-1-5", "openai/gpt-image-2")
 EDITING = ("openai/gpt-image-1", "openai/gpt-image-2")
+SIZES = ("1024x1024", "1024x1536", "1536x1024")
 PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
 MOST_IMAGES = 16
-SIZES = {"1024x1024": (1024, 1024), "1024x1536": (1024, 1536), "1536x1024": (1536, 1024)}
+FIELDS = frozenset(
+    {
+        "model",
+        "prompt",
+        "n",
+        "size",
+        "quality",
+        "background",
+        "output_format",
+        "output_compression",
+        "response_format",
+    }
+)
 
-OUTPUT: Mapping[str, Check] = {
-    "prompt": text(most=32_000),
-    "size": choice(*SIZES),
-    "quality": choice("low", "medium", "high"),
-    "background": choice("transparent", "opaque", "auto"),
-    "output_format": choice("png", "jpeg", "webp"),
-    "output_compression": whole(0, 100),
-    "response_format": choice("url", "b64_json"),
-}
+
+@dataclass
+class Switches(Settings):
+    """What the documents contradict or leave open; every default that follows no document is our choice.
+
+    What is valid:
+    `unknown_model`: 400 (a wrong enum value) or 404.
+    `unknown_fields`: "refuse" or "ignore" what no page lists.
+    `edit_with_15`: whether gpt-image-1.5 edits; its overview says so, no page documents it.
+    What is answered:
+    `created_status`: 200 (specification) or 201 (older rendering).
+    `status_code`: "number", or "text" as in a sample of the error body.
+    `answer`: "meta" (specification), "sample" (what the 1.5 page shows), or "openai" (the gpt-image-1 sample).
+    `usage` of a "meta" answer: "documented" (credits, and USD where the model's page has it), "usage_null",
+    "meta_null" or "absent"; the specification allows every null.
+    `null_siblings`: an item's other form stands beside it as null.
+    `content_status`: the status of refused content, documented nowhere.
+    `balance`: US dollars of `/v2/billing`; a charge shows there afterwards.
+    """
+
+    unknown_model: int = 400
+    unknown_fields: str = "refuse"
+    edit_with_15: bool = False
+    created_status: int = 200
+    status_code: str = "number"
+    answer: str = "meta"
+    usage: str = "documented"
+    null_siblings: bool = True
+    content_status: int = 400
+    balance: float = 123.45
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,51 +75,51 @@ class Request(Order):
     response_format: str
 
 
-def read_generation(body: Any, *, unknown_fields: bool = False, unknown_model: int = 400) -> Request:
+def read_generation(body: dict[str, Any], switches: Switches) -> Request:
     """Return the order of `POST /v1/images/generations`."""
-    fields = {**OUTPUT, "model": choice(*MODELS), "n": whole(1, 1), "moderation": choice("low", "auto")}
-    return _read(body, fields, unknown_fields, unknown_model)
+    fields = Fields(body, _invalid)
+    order = _read(fields, MODELS, {*FIELDS, "moderation"}, 1, switches)
+    _choice(fields, "moderation", "auto", ("low", "auto"))
+    return order
 
 
-def read_edit(form: Form, *, with_15: bool = False, unknown_fields: bool = False, unknown_model: int = 400) -> Request:
-    """Return the order of `POST /v1/images/edits`; `with_15` lets the model edit that no page documents for it."""
-    models = (*EDITING, "openai/gpt-image-1-5") if with_15 else EDITING
-    fields = {**OUTPUT, "model": choice(*models), "n": whole(1, 10)}
-    order = _read(_read_fields(form), fields, unknown_fields, unknown_model)
+def read_edit(form: Form, switches: Switches) -> Request:
+    """Return the order of `POST /v1/images/edits`."""
+    models = (*EDITING, "openai/gpt-image-1-5") if switches.edit_with_15 else EDITING
+    order = _read(form_fields(form, _invalid), models, FIELDS, 10, switches)
     references = _read_images(form.files)
     return replace(order, references=references, mask=_read_mask(form, references[0]))
 
 
-def _read_fields(form: Form) -> dict[str, Any]:
-    body: dict[str, Any] = {}
-    for name, value in form.fields:
-        if name in body:
-            raise _invalid(name, "was sent twice")
-        # A form knows texts only: what is a number in JSON arrives as its digits.
-        body[name] = int(value) if name in {"n", "output_compression"} and value.isdecimal() else value
-    return body
-
-
-def _read(body: Any, fields: Mapping[str, Check], unknown_fields: bool, unknown_model: int) -> Request:
-    problems = find_problems(body, fields, required=("model", "prompt"), unknown=unknown_fields)
-    if "model" in problems and unknown_model != 400 and isinstance(body.get("model"), str):
-        raise Refusal(unknown_model, "", None, f"Model '{body['model']}' not found")
-    for path, problem in problems.items():
-        raise _invalid(path, problem)
+def _read(fields: Fields, models: Sequence[str], known: Collection[str], most: int, switches: Switches) -> Request:
+    prompt, model = fields.required("prompt", most=32_000), fields.required("model")
+    if model not in models and switches.unknown_model != 400:
+        raise Refusal(switches.unknown_model, "", None, f"Model '{model}' not found")
+    _choice(fields, "model", "", models)
+    if switches.unknown_fields == "refuse":
+        fields.only(known)
     order = Request(
-        model=body["model"],
-        prompt=body["prompt"],
-        n=body.get("n", 1),
-        pixels=SIZES[body.get("size", "1024x1024")],
-        quality=body.get("quality", "medium"),
-        background=body.get("background", "auto"),
-        output_format=body.get("output_format", "png"),
-        compression=body.get("output_compression", 100),
-        response_format=body.get("response_format", "url"),
+        model=model,
+        prompt=prompt,
+        n=fields.integer("n", 1, least=1, most=most),
+        pixels=pixels_of(_choice(fields, "size", "1024x1024", SIZES)),
+        quality=_choice(fields, "quality", "medium", ("low", "medium", "high")),
+        background=_choice(fields, "background", "auto", ("transparent", "opaque", "auto")),
+        output_format=_choice(fields, "output_format", "png", ("png", "jpeg", "webp")),
+        compression=fields.integer("output_compression", 100, least=0, most=100),
+        response_format=_choice(fields, "response_format", "url", ("url", "b64_json")),
     )
     if order.background == "transparent" and order.output_format == "jpeg":
-        raise _invalid("background", "transparent needs png or webp")
+        raise _invalid("background", "'transparent' needs png or webp.")
     return order
+
+
+def _choice(fields: Fields, name: str, default: str, allowed: Sequence[str]) -> str:
+    value = fields.values.get(name, default)
+    if value in allowed:
+        return str(value)
+    expected = " | ".join(f"'{word}'" for word in allowed)
+    raise _invalid(name, f"Invalid enum value. Expected {expected}, received '{value}'")
 
 
 def _read_images(files: Sequence[Part]) -> tuple[bytes, ...]:
@@ -93,19 +127,19 @@ def _read_images(files: Sequence[Part]) -> tuple[bytes, ...]:
     listed = [part for part in files if part.name == "image[]"]
     unknown = next((part for part in files if part.name not in {"image", "image[]", "mask"}), None)
     if unknown:
-        raise _invalid(unknown.name, "is not a known field")
+        raise _invalid(unknown.name, f"Unknown parameter: '{unknown.name}'.")
     if len(single) > 1 or (single and listed):
-        raise _invalid("image", "several files go as image[]")
+        raise _invalid("image", "Several files go as 'image[]'.")
     images = single or listed
     if not images:
-        raise _invalid("image", "is required")
+        raise _invalid("image", "'image' is required.")
     if len(images) > MOST_IMAGES:
-        raise _invalid("image", f"must have at most {MOST_IMAGES} items")
+        raise _invalid("image", f"'image' may be at most {MOST_IMAGES} files.")
     for part in images:
-        if sniff(part.data) not in PICTURES or not find_size(part.data):
-            raise _invalid(part.name, "must be a png, webp or jpg file")
+        if type_of(part.data) not in PICTURES:
+            raise _invalid(part.name, "'image' must be a png, webp or jpg file.")
         if len(part.data) >= 50 * MEGABYTE:
-            raise _invalid(part.name, "must be under 50MB")
+            raise _invalid(part.name, "'image' must be under 50MB.")
     return tuple(part.data for part in images)
 
 
@@ -113,21 +147,18 @@ def _read_mask(form: Form, image: bytes) -> bytes | None:
     masks = [part.data for part in form.named("mask")]
     if not masks:
         return None
-    if len(masks) > 1:
-        raise _invalid("mask", "was sent twice")
     mask = masks[0]
-    if sniff(mask) != "image/png" or not find_size(mask):
-        raise _invalid("mask", "must be a PNG file")
+    if len(masks) > 1 or type_of(mask) != "image/png":
+        raise _invalid("mask", "'mask' must be one PNG file.")
     if len(mask) >= 4 * MEGABYTE:
-        raise _invalid("mask", "must be under 4MB")
-    if find_size(mask) != find_size(image):
-        raise _invalid("mask", "must match the image dimensions")
+        raise _invalid("mask", "'mask' must be under 4MB.")
+    if size_of(mask) != size_of(image):
+        raise _invalid("mask", "'mask' must match the image dimensions.")
     if not has_alpha(mask):
-        raise _invalid("mask", "has no transparent area that could be edited")
+        raise _invalid("mask", "'mask' has no transparent area that could be edited.")
     return mask
 
 
-def _invalid(path: str, problem: str) -> Refusal:
-    # The first line is documented, and so is the sentence of a wrong choice; the path in front of others is ours.
-    detail = problem if problem.startswith("Invalid enum value") else f"{json.dumps(path)} {problem}"
-    return Refusal(400, "", None, f"Body validation error\n{detail}")
+def _invalid(name: str, message: str) -> Refusal:
+    # The first line and the sentence about enum values are documented, the others are our choice.
+    return Refusal(400, "", None, f"Body validation error\n{message}")

@@ -208,7 +208,7 @@ class ApiframeEmulator(Emulator):
 
     def _start(self, exchange: Exchange, order: Generation, results: list[Picture], key: str | None) -> Job:
         details = {"input": exchange.record.body, "key": self.given_key(exchange.request)}
-        hook = {"hook_url": order.webhook_url or "", "hook_events": order.webhook_events}
+        hook = {"hook_url": order.webhook_url, "hook_events": order.webhook_events}
         job = self.start_job(exchange, str(uuid4()), order, results, details=details, **hook)
         if key:
             self._submissions[key] = Submission(exchange.record.body, job)
@@ -344,7 +344,7 @@ def _word(job: Job) -> str:
 def _is_wanted(job: Job, wanted: Listing) -> bool:
     asked = {"id": wanted.search, "model": wanted.model, "status": wanted.status}
     have = {"id": job.id, "model": job.order.model, "status": _word(job)}
-    return all(value is None or have[name] == value for name, value in asked.items())
+    return all(not value or have[name] == value for name, value in asked.items())
 
 
 def _moment(seconds: float) -> str:

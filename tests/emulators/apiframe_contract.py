@@ -4,56 +4,55 @@ Its specification forbids unknown fields in every object. The texts inside `deta
 by its own path there, are our choice. The documentation gives shapes, not pixels: those are upstream's.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from tests.emulators.checks import Check, address, choice, find_problems, nullable, several, text, whole
-from tests.emulators.files import sniff
+from tests.emulators.fields import Fields, Invalid
 from tests.emulators.forms import Form
 from tests.emulators.orders import Order, Refusal
+from tests.emulators.references import type_of
 
 KEY_LIMIT = 255
 UPLOAD_LIMIT = 25 * 1024 * 1024
 STATES = ("QUEUED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED")
 EVENTS = ("progress", "completed", "failed")
 SHAPES = {"1:1": (1024, 1024), "3:2": (1536, 1024), "2:3": (1024, 1536)}
-PRICES: Mapping[str, Mapping[str, Mapping[str, int]]] = {
-    "gpt-image-1.5": {
-        "current": {"low": 4, "medium": 9, "high": 24, "auto": 24},
-        "older": {"low": 2, "medium": 5, "high": 14, "auto": 14},
-    },
-    "gpt-image-2": {
-        "current": {"low": 4, "medium": 9, "high": 23, "auto": 23},
-        "older": {"low": 4, "medium": 9, "high": 23, "auto": 23},
-    },
-}
-
-COMMON_PARAMETERS: Mapping[str, Check] = {
-    "quality": choice("low", "medium", "high", "auto"),
-    "aspect_ratio": choice(*SHAPES),
-    "output_format": choice("png", "jpeg", "webp"),
-    "number_of_images": whole(1, 10),
-}
+QUALITIES = ("low", "medium", "high", "auto")
+FORMATS = ("png", "jpeg", "webp")
+COMMON_PARAMETERS = frozenset({"quality", "aspect_ratio", "output_format", "number_of_images", "input_images"})
 
 
 @dataclass(frozen=True)
 class Model:
-    """The name of a model's parameter object and the fields it may hold beside the common ones."""
+    """The name of a model's parameter object, the choices it has beside the common ones, and its credits by quality."""
 
     place: str
-    fields: Mapping[str, Check]
+    backgrounds: frozenset[str]
+    choices: Mapping[str, frozenset[str]]
+    prices: Mapping[str, Mapping[str, int]]
 
 
 MODELS: Mapping[str, Model] = {
     "gpt-image-1.5": Model(
         "gptImageParams",
-        {"background": choice("auto", "transparent", "opaque"), "input_fidelity": choice("low", "high")},
+        frozenset({"auto", "transparent", "opaque"}),
+        {"input_fidelity": frozenset({"low", "high"})},
+        {
+            "current": {"low": 4, "medium": 9, "high": 24, "auto": 24},
+            "older": {"low": 2, "medium": 5, "high": 14, "auto": 14},
+        },
     ),
     "gpt-image-2": Model(
-        "gptImage2Params", {"background": choice("auto", "opaque"), "moderation": choice("auto", "low")}
+        "gptImage2Params",
+        frozenset({"auto", "opaque"}),
+        {"moderation": frozenset({"auto", "low"})},
+        {
+            "current": {"low": 4, "medium": 9, "high": 23, "auto": 23},
+            "older": {"low": 4, "medium": 9, "high": 23, "auto": 23},
+        },
     ),
 }
 
@@ -64,120 +63,131 @@ class Generation(Order):
 
     quality: str
     inputs: tuple[str, ...]
-    webhook_url: str | None
+    webhook_url: str
     webhook_events: tuple[str, ...]
 
     def price(self, list_name: str) -> int:
         """Return the credits for all pictures."""
-        return PRICES[self.model][list_name][self.quality] * self.n
+        return MODELS[self.model].prices[list_name][self.quality] * self.n
 
 
 def read_order(
-    body: Mapping[str, Any],
-    *,
-    default_format: str = "png",
-    most_inputs: int = 16,
-    page_spelling: bool = False,
+    body: Mapping[str, Any], *, default_format: str = "png", most_inputs: int = 16, page_spelling: bool = False
 ) -> Generation:
     """Return the order, or refuse it exactly where the specification does.
 
     `page_spelling` also takes what the product page writes: `webhook_url`, and one text as `input_images`.
     """
-    name = body.get("model")
-    model = MODELS.get(name) if isinstance(name, str) else None
-    fields: dict[str, Check] = {
-        "prompt": text(least=1, most=2000),
-        "model": choice(*MODELS),
-        "webhookUrl": address,
-        "webhookEvents": several(choice(*EVENTS), least=1),
-    }
-    if page_spelling:
-        fields["webhook_url"] = address
-    if model:
-        fields[model.place] = lambda _: None
-    problems = find_problems(body, fields, required=("prompt", "model"))
-    parameters = body.get(model.place, {}) if model else {}
-    if model:
-        inputs = nullable(several(address, most=most_inputs))
-        known = {**COMMON_PARAMETERS, **model.fields, "input_images": inputs}
-        if page_spelling and isinstance(parameters, dict) and isinstance(parameters.get("input_images"), str):
-            parameters = parameters | {"input_images": [parameters["input_images"]]}
-        problems |= find_problems(parameters, known, under=model.place)
-    if problems:
-        raise _invalid(problems)
+    fields = Fields(body, _invalid_at())
+    prompt, name = fields.required("prompt", most=2000), fields.required("model")
+    fields.choice("model", name, MODELS)
+    model = MODELS[name]
+    hook = "webhook_url" if page_spelling and "webhook_url" in body else "webhookUrl"
+    fields.only({"prompt", "model", hook, "webhookEvents", model.place})
+    parameters = _parameters(body, model)
     return Generation(
-        model=body["model"],
-        prompt=body["prompt"],
-        n=parameters.get("number_of_images", 1),
-        quality=parameters.get("quality", "auto"),
-        pixels=SHAPES[parameters.get("aspect_ratio", "1:1")],
-        background=parameters.get("background", "auto"),
-        output_format=parameters.get("output_format", default_format),
-        inputs=tuple(parameters.get("input_images") or ()),
-        webhook_url=body.get("webhookUrl", body.get("webhook_url")),
-        webhook_events=tuple(body.get("webhookEvents", EVENTS)),
+        model=name,
+        prompt=prompt,
+        n=parameters.integer("number_of_images", 1, least=1, most=10),
+        quality=parameters.choice("quality", "auto", QUALITIES),
+        pixels=SHAPES[parameters.choice("aspect_ratio", "1:1", SHAPES)],
+        background=parameters.choice("background", "auto", model.backgrounds),
+        output_format=parameters.choice("output_format", default_format, FORMATS),
+        inputs=_inputs(parameters, most_inputs, page_spelling),
+        webhook_url=_address(fields, hook),
+        webhook_events=_events(fields),
     )
+
+
+def _parameters(body: Mapping[str, Any], model: Model) -> Fields:
+    given = body.get(model.place, {})
+    if not isinstance(given, dict):
+        raise _invalid_at()(model.place, "Expected an object.")
+    parameters = Fields(given, _invalid_at(f"{model.place}."))
+    parameters.only({*COMMON_PARAMETERS, "background", *model.choices})
+    for name, allowed in model.choices.items():
+        parameters.choice(name, "", allowed)
+    return parameters
+
+
+def _inputs(parameters: Fields, most: int, page_spelling: bool) -> tuple[str, ...]:
+    given = parameters.values.get("input_images")
+    if page_spelling and isinstance(given, str):
+        given = [given]
+    if given is None:
+        return ()
+    if not isinstance(given, list) or len(given) > most or not all(_is_address(entry) for entry in given):
+        raise parameters.invalid("input_images", f"Expected a list of at most {most} URLs.")
+    return tuple(given)
+
+
+def _address(fields: Fields, name: str) -> str:
+    value = fields.values.get(name)
+    if name in fields.values and not _is_address(value):
+        raise fields.invalid(name, "Expected a URL.")
+    return value or ""
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and urlsplit(value).scheme in {"http", "https"} and bool(urlsplit(value).netloc)
+
+
+def _events(fields: Fields) -> tuple[str, ...]:
+    given = fields.values.get("webhookEvents", list(EVENTS))
+    if not isinstance(given, list) or not given or any(event not in EVENTS for event in given):
+        raise fields.invalid("webhookEvents", f"Expected at least one of {', '.join(EVENTS)}.")
+    return tuple(given)
 
 
 def read_idempotency_key(headers: Mapping[str, str]) -> str | None:
     """Return the key of a request that may be repeated."""
     key = headers.get("idempotency-key")
     if key is not None and len(key) > KEY_LIMIT:
-        raise _invalid({"Idempotency-Key": f"must have at most {KEY_LIMIT} characters"})
+        raise _invalid_at()("Idempotency-Key", f"Expected at most {KEY_LIMIT} characters.")
     return key
 
 
 def read_job_id(value: str) -> str:
     """Return a job id, or refuse what is no UUID."""
-    if _uuid(value):
+    if not _is_uuid(value):
         raise Refusal(400, "", None, "Invalid job id")
     return value.lower()
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list call asks for."""
+    """What a list call asks for; an empty text asks for nothing."""
 
-    status: str | None
-    model: str | None
-    search: str | None
+    status: str
+    model: str
+    search: str
     limit: int
-    after: str | None
+    after: str
 
 
 def read_listing(query: Mapping[str, str]) -> Listing:
     """Return the filter and the page of `GET /v2/jobs`; the cursor is the id of the last job seen (our choice)."""
-    fields: dict[str, Check] = {
-        "status": choice(*STATES),
-        "model": text(),
-        "limit": _limit,
-        "cursor": _uuid,
-        "scope": choice("user", "team"),
-        "search": _uuid,
-        "include_models": choice("true", "false"),
-    }
-    problems = find_problems(dict(query), fields)
-    if problems:
-        raise _invalid(problems)
+    fields = Fields(query, _invalid_at(), is_form=True)
+    fields.only({"status", "model", "limit", "cursor", "scope", "search"})
+    fields.choice("scope", "user", ("user", "team"))
+    for name in ("cursor", "search"):
+        if name in query and not _is_uuid(query[name]):
+            raise fields.invalid(name, "Expected a UUID.")
     return Listing(
-        status=query.get("status"),
-        model=query.get("model"),
-        search=query.get("search"),
-        limit=int(query.get("limit", "20")),
-        after=query.get("cursor"),
+        status=fields.choice("status", "", STATES),
+        model=fields.text("model") or "",
+        search=query.get("search", ""),
+        limit=fields.integer("limit", 20, least=1, most=100),
+        after=query.get("cursor", ""),
     )
 
 
-def _limit(value: str) -> str | None:
-    return None if re.fullmatch(r"[1-9]\d?|100", value) else "must be a whole number from 1 to 100"
-
-
-def _uuid(value: str) -> str | None:
+def _is_uuid(value: str) -> bool:
     try:
         UUID(value)
     except ValueError:
-        return "must be a UUID"
-    return None
+        return False
+    return True
 
 
 def read_upload(form: Form) -> tuple[bytes, str]:
@@ -187,12 +197,14 @@ def read_upload(form: Form) -> tuple[bytes, str]:
     data = form.files[0].data
     if len(data) > UPLOAD_LIMIT:
         raise Refusal(400, "", None, "File too large (max 25 MB)")
-    kind = sniff(data)
+    kind = type_of(data)
     if not kind:
         raise Refusal(400, "", None, "Unsupported file type")
     return data, kind
 
 
-def _invalid(problems: Mapping[str, str]) -> Refusal:
-    details = {path: [problem] for path, problem in problems.items()}
-    return Refusal(400, "", None, "Validation failed", extra={"details": details})
+def _invalid_at(prefix: str = "") -> Invalid:
+    def invalid(name: str, message: str) -> Refusal:
+        return Refusal(400, "", None, "Validation failed", extra={"details": {f"{prefix}{name}": [message]}})
+
+    return invalid

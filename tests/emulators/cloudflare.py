@@ -113,6 +113,20 @@ class CloudflareEmulator(Emulator):
             return inner | {"name": GATEWAY, "error": errors, "success": False}
         return {"result": None, "success": False, "errors": errors, "messages": []}
 
+    def wrong_key(self, key: str) -> Refusal:
+        """Return the answer to a token that is not known."""
+        return self.refusal_on_demand("unauthorized")
+
+    def refusal_on_demand(self, name: str) -> Refusal:
+        """Return the refusal that a fault names, with the status that its switch gives it."""
+        known = super().refusal_on_demand(name)
+        switches = {
+            "unauthorized": self.settings.auth_status,
+            "payment_required": self.settings.unpaid_status,
+            "no_route": self.settings.route_status,
+        }
+        return Refusal(switches.get(name, known.status), known.kind, known.code, known.message)
+
     def unknown_address(self) -> Refusal:
         """Return the answer of a path that is not documented."""
         return _refusal(self.settings.route_status, 7000, "No route for that URI")

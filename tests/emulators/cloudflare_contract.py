@@ -6,20 +6,21 @@ texts.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pybase64
 
-from tests.emulators.checks import Check, choice, find_problems, several, text
-from tests.emulators.files import find_size, sniff
+from tests.emulators.fields import Fields, pixels_of
 from tests.emulators.orders import Order, Refusal
+from tests.emulators.references import type_of
 from tests.emulators.serving import Settings
 
+FIRST = "openai/gpt-image-1.5"
 MOST_IMAGES = 16
-QUALITIES = ("low", "medium", "high", "auto")
-DALLE_SIZES = ("256x256", "512x512", "1024x1024", "1792x1024", "1024x1792")
+QUALITIES = ("auto", "low", "medium", "high")
+DALLE_SIZES = ("1024x1024", "256x256", "512x512", "1792x1024", "1024x1792")
 SIZES = ("1024x1024", "1024x1536", "1536x1024", "auto")
 DATA_URI = re.compile(r"data:(image/(?:png|jpeg|webp));base64,(.*)", re.DOTALL)
 PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
@@ -30,7 +31,7 @@ class Run(Order):
     """One accepted request; what was left out is filled in by our choice, the provider documents no defaults."""
 
     quality: str
-    style: str | None
+    style: str
 
 
 @dataclass
@@ -46,7 +47,9 @@ class Switches(Settings):
     `envelope`: "bare" as on the model pages, or "v4", wrapped like the rest of Cloudflare's API.
     `state`: the word beside the result; only "Completed" is documented.
     `gateway_shape`: guardrails and limits as "gateway" (`AiGatewayError`), or as "v4" errors.
-    `route_status`: the status of 7000 and 7003; `token_status`: "active", "disabled" or "expired".
+    `route_status`: the status of 7000 and 7003. `auth_status`: 401 or 403 with 10000, both are documented.
+    `unpaid_status`: the status of unified credits used up, documented nowhere (fault `payment_required`).
+    `token_status`: "active", "disabled" or "expired".
     `token_of`: "user", or "account": then only the account's own address verifies the token.
     `cache`: repeat a picture for a repeated body without `cf-aig-skip-cache: true` (off by default, as at the gateway).
     """
@@ -59,84 +62,90 @@ class Switches(Settings):
     state: str = "Completed"
     gateway_shape: str = "gateway"
     route_status: int = 400
+    auth_status: int = 401
+    unpaid_status: int = 402
     token_status: str = "active"
     token_of: str = "user"
     cache: bool = False
 
 
-def read_order(body: Any, switches: Switches) -> Run:
+def read_order(body: dict[str, Any], switches: Switches) -> Run:
     """Return the order of `POST …/ai/run`, or refuse it."""
-    for path, problem in find_problems(body, {"model": text(), "input": _object}, required=("model", "input")).items():
-        raise Refusal(400, "", 5004, f"Invalid data: {path} {problem}")
-    fields = _fields(body["model"], switches)
-    given = body["input"]
-    unknown = sorted(set(given) - set(fields))
+    fields = Fields(body, _invalid)
+    fields.only({"model", "input"})
+    model = fields.required("model")
+    choices = _choices(model, switches)
+    edit = switches.edit_field if model == FIRST else "images"
+    given = body.get("input")
+    if not isinstance(given, dict):
+        raise _invalid("input", "'input' must be an object.")
+    unknown = sorted(set(given) - {"prompt", edit, *choices})
     if unknown and switches.unknown_fields == "refuse":
         raise Refusal(switches.route_status, "", 7003, f"Could not route: unknown input field {unknown[0]}")
-    for path, problem in find_problems(given, fields, required=("prompt",), unknown=True).items():
-        raise Refusal(400, "", 5004, f"Invalid data: {path} {problem}")
-    known = {name: value for name, value in given.items() if name in fields}
-    images = known.get("images", [known["image"]] if "image" in known else [])
+    inputs = Fields(given, _invalid)
+    chosen = {name: inputs.choice(name, allowed[0], allowed) for name, allowed in choices.items()}
     order = Run(
-        model=body["model"],
-        prompt=known["prompt"],
-        quality=known.get("quality", "auto"),
-        pixels=_pixels(known.get("size", "1024x1024")),
-        style=known.get("style"),
-        background=known.get("background", "auto"),
-        output_format=known.get("output_format", "png"),
-        references=tuple(_decode(entry, data_uri="images" in fields) for entry in images),
+        model=model,
+        prompt=inputs.required("prompt"),
+        quality=chosen["quality"],
+        pixels=pixels_of(chosen["size"]),
+        style=chosen.get("style", ""),
+        background=chosen.get("background", "auto"),
+        output_format=chosen.get("output_format", "png"),
+        references=_pictures(given, edit),
     )
     if order.background == "transparent":
         _check_transparency(order, switches)
     return order
 
 
-def _fields(model: str, switches: Switches) -> Mapping[str, Check]:
-    images = several(text(least=1), least=1, most=MOST_IMAGES)
-    if model == "openai/gpt-image-1.5":
+def _choices(model: str, switches: Switches) -> Mapping[str, Sequence[str]]:
+    """Return the words of each field; the first stands for a field that is left out."""
+    if model == FIRST:
         sizes = DALLE_SIZES if switches.sizes_of_15 == "listed" else SIZES
-        edit = {"image": text(least=1)} if switches.edit_field == "image" else {"images": images}
-        style = choice("vivid", "natural")
-        return {"prompt": text(), "quality": choice(*QUALITIES), "size": choice(*sizes), "style": style, **edit}
+        return {"quality": QUALITIES, "size": sizes, "style": ("vivid", "natural")}
     if model not in {"openai/gpt-image-2", "openai/gpt-image-2.5-sunburst"}:
         raise Refusal(404, "", 3042, f"Invalid model ID: {model}")
-    more = ("xhigh", "max") if model.endswith("sunburst") else ()
     return {
-        "prompt": text(),
-        "quality": choice(*QUALITIES, *more),
-        "size": choice(*SIZES),
-        "background": choice("transparent", "opaque", "auto"),
-        "output_format": choice("png", "webp", "jpeg"),
-        "images": images,
+        "quality": (*QUALITIES, "xhigh", "max") if model.endswith("sunburst") else QUALITIES,
+        "size": SIZES,
+        "background": ("auto", "transparent", "opaque"),
+        "output_format": ("png", "webp", "jpeg"),
     }
 
 
-def _pixels(size: str) -> tuple[int, int]:
-    # What `auto` becomes is our choice.
-    width, _, height = ("1024x1024" if size == "auto" else size).partition("x")
-    return int(width), int(height)
+def _pictures(given: Mapping[str, Any], edit: str) -> tuple[bytes, ...]:
+    if edit not in given:
+        return ()
+    if edit == "image":
+        return (_decode(given["image"], data_uri=False),)
+    listed = given["images"]
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_IMAGES:
+        raise _invalid("images", f"'images' must be a list of 1 to {MOST_IMAGES}.")
+    return tuple(_decode(entry, data_uri=True) for entry in listed)
 
 
-def _object(value: Any) -> str | None:
-    return None if isinstance(value, dict) else "must be an object"
-
-
-def _decode(entry: str, *, data_uri: bool) -> bytes:
+def _decode(entry: Any, *, data_uri: bool) -> bytes:
+    if not isinstance(entry, str):
+        raise _invalid("images", "A picture must be a text.")
     match = DATA_URI.fullmatch(entry) if data_uri else None
-    declared, encoded = (match[1], match[2]) if match else (None, entry)
+    declared, encoded = (match[1], match[2]) if match else ("", entry)
     try:
         data = pybase64.b64decode(encoded, validate=True)
     except ValueError as error:
-        raise Refusal(400, "", 5004, "Invalid data: the picture is not base64") from error
-    kind = sniff(data)
-    if kind not in PICTURES or declared not in {None, kind} or not find_size(data):
-        raise Refusal(400, "", 5004, "Invalid data: not a png, jpeg or webp picture, or not the one its type says")
+        raise _invalid("images", "A picture is not base64.") from error
+    kind = type_of(data)
+    if kind not in PICTURES or declared not in {"", kind}:
+        raise _invalid("images", "A picture is neither png, jpeg nor webp, or not what its type says.")
     return data
 
 
 def _check_transparency(order: Run, switches: Switches) -> None:
     if order.output_format == "jpeg":
-        raise Refusal(400, "", 5004, "Invalid data: a transparent background needs png or webp")
+        raise _invalid("background", "A transparent background needs png or webp.")
     if order.model == "openai/gpt-image-2" and not switches.transparent_on_2:
-        raise Refusal(400, "", 5004, "Invalid data: transparent background is not supported for this model")
+        raise _invalid("background", "A transparent background is not supported for this model.")
+
+
+def _invalid(name: str, message: str) -> Refusal:
+    return Refusal(400, "", 5004, f"Invalid data: {message}")

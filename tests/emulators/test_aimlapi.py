@@ -154,6 +154,15 @@ def test_documented_failures_have_their_words(
     assert emulator.stats()["paid_pictures"] == 0
 
 
+def test_status_of_refused_content_is_a_switch(client: httpx.Client, emulator: EmulatorControl) -> None:
+    statuses = []
+    for status in (400, 422):
+        emulator.set(content_status=status)
+        statuses.append(generate(client, prompt="Fight [fault:content_refused]").status_code)
+
+    assert statuses == [400, 422]
+
+
 def test_unknown_model_and_path(client: httpx.Client, emulator: EmulatorControl) -> None:
     emulator.set(retired=["openai/gpt-image-1-5"])
     statuses = [generate(client, model=model).status_code for model in ("openai/gpt-image-1-5", "openai/dall-e-3")]

@@ -277,7 +277,7 @@ def test_list_gives_pages_newest_first(client: httpx.Client, emulator: EmulatorC
     assert [job["id"] for job in client.get("/jobs?status=COMPLETED").json()["jobs"]] == [jobs[0]]
     assert client.get("/jobs?limit=101").json() == {
         "error": "Validation failed",
-        "details": {"limit": ["must be a whole number from 1 to 100"]},
+        "details": {"limit": ["'limit' must be a whole number from 1 to 100."]},
     }
 
 

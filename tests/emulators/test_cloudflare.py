@@ -109,6 +109,13 @@ def test_documented_failures_have_their_codes(
     assert emulator.stats()["paid_pictures"] == 0
 
 
+def test_undocumented_statuses_are_switches(client: httpx.Client, emulator: EmulatorControl) -> None:
+    emulator.set(auth_status=403, unpaid_status=429, route_status=404)
+    faults = ("unauthorized", "payment_required", "no_route")
+
+    assert [run(client, prompt=f"x [fault:{fault}]").status_code for fault in faults] == [403, 429, 404]
+
+
 def test_gateway_answers_in_its_own_shape(client: httpx.Client) -> None:
     assert run(client, prompt="Fight [fault:content_refused]").json() == {
         "message": "Response blocked due to security configurations",

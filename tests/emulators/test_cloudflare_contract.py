@@ -8,6 +8,7 @@ from tests.emulators.cloudflare_contract import Run, Switches, read_order
 from tests.emulators.orders import Refusal
 from tests.emulators.pictures import Kind
 
+GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==")
 PICTURE = pictures.draw(Kind(32, 32))
 ENCODED = base64.b64encode(PICTURE).decode()
 URI = f"data:image/png;base64,{ENCODED}"
@@ -71,7 +72,7 @@ def test_unlisted_field_has_no_route_or_is_ignored(model: str, field: str, value
         (SECOND, {"images": [ENCODED] * 17}),
         (SECOND, {"images": ["https://a.example/1.png"]}),
         (SECOND, {"images": ["not base64"]}),
-        (SECOND, {"images": [base64.b64encode(b"GIF89a").decode()]}),
+        (SECOND, {"images": [base64.b64encode(GIF).decode()]}),
         (SECOND, {"images": [f"data:image/jpeg;base64,{ENCODED}"]}),
     ],
 )
@@ -82,7 +83,6 @@ def test_wrong_value_is_invalid_data(model: str, given: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        [],
         {"model": FIRST},
         {"input": {"prompt": "x"}},
         {"model": FIRST, "input": {}},
@@ -90,7 +90,7 @@ def test_wrong_value_is_invalid_data(model: str, given: dict[str, Any]) -> None:
         {"model": FIRST, "input": {"prompt": "x"}, "stream": True},
     ],
 )
-def test_body_of_another_shape_is_invalid_data(body: Any) -> None:
+def test_body_of_another_shape_is_invalid_data(body: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as caught:
         read_order(body, Switches())
 
