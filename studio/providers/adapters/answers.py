@@ -4,6 +4,7 @@ The body's code counts before the HTTP status, because 400, 403 and 429 carry tw
 where its errors stand (`Fault`) and what their names mean (`Kinds`); everything else is here.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,6 +36,8 @@ Kind = type[ProviderError]
 
 REVISED_LIMIT = 32_000
 URL_LIMIT = 4096
+# OpenAI's words for refused content, which others pass on without a code of their own.
+CONTENT_WORDS = re.compile(r"(?i)safety system|moderation_blocked|content[ _]policy")
 BY_STATUS: Mapping[int, Kind] = {
     401: Unauthorised,
     402: InsufficientFunds,
@@ -88,13 +91,15 @@ class Kinds:
 class Fault:
     """What an answer says about an error.
 
-    `names` are its codes, the most telling first. `kind` is set where only the protocol can tell, from the message
-    for instance; `made` where the picture was made, and perhaps billed, before it was refused.
+    `names` are its codes, the most telling first; `status` is the one in the body, where there is one. `kind` is set
+    where only the protocol can tell, from the message for instance; `made` where the picture may have been made, and
+    billed, before it was refused.
     """
 
     names: tuple[str, ...] = ()
     message: str = ""
     request_id: str = ""
+    status: int = 0
     kind: Kind | None = None
     retry_after: float | None = None
     made: bool = False
@@ -128,7 +133,7 @@ class Reply:
 
     def refusal(self, fault: Fault) -> ProviderError:
         """Return the error that the answer tells of."""
-        kind = fault.kind or self._kinds.of(fault.names, self.answer.status)
+        kind = fault.kind or self._kinds.of(fault.names, fault.status or self.answer.status)
         failure = self.failure(kind, f"The provider answered {self.answer.status}.", fault.message)
         failure.request_id = failure.request_id or self.clean(fault.request_id, limit=100)
         failure.retry_after = read_retry_after(self.answer.headers, datetime.now(UTC))

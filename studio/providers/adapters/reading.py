@@ -42,8 +42,7 @@ def read_json(raw: bytes) -> Any:
         )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    counted = {key: inner for key, inner in value.items() if key != "usage"} if isinstance(value, dict) else value
-    if _holds_non_finite(counted):
+    if _holds_non_finite(value):
         raise ValueError("a number is not a number")
     return value
 
@@ -71,7 +70,7 @@ def _holds_non_finite(value: Any) -> bool:
         if isinstance(inner, _NonFinite):
             return True
         if isinstance(inner, dict):
-            waiting.extend(inner.values())
+            waiting.extend(held for key, held in inner.items() if key != "usage")
         elif isinstance(inner, list):
             waiting.extend(inner)
     return False

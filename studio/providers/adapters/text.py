@@ -12,7 +12,7 @@ _CONTROLS = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]"
 )
 # What looks like a key, whole or masked in the middle as providers echo it.
-_KEYS = re.compile(r"(?i)\b(?:sk|afk|papi)[-_.][\w*.\u2022\u2026-]{4,}|\bbearer\s+\S+")
+_KEYS = re.compile(r"(?i)\b(?:sk|afk|papi|cfk|cfut|cfat)[-_.][\w*.\u2022\u2026-]{4,}|\bbearer\s+\S+")
 _DEPTH, _BREADTH = 5, 50
 
 

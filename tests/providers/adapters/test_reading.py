@@ -20,6 +20,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
         b'{"a": "\xed\xa0\x80"}',
         b'{"a": 1, "a": 2}',
         b'{"a": NaN}',
+        b'{"usage": 1, "a": {"b": [NaN]}}',
         b"[1, -Infinity]",
         b"[" * 100_000,
         b"[" * 900 + b"NaN" + b"]" * 900,
@@ -35,6 +36,7 @@ def test_read_json_refuses(raw: bytes) -> None:
     ("raw", "value"),
     [
         (b'{"usage": {"x": NaN}}', {"usage": {"x": "NaN"}}),
+        (b'{"meta": {"usage": {"x": -Infinity}}}', {"meta": {"usage": {"x": "-Infinity"}}}),
         (b"[123456789012345678, 1234567890123456789]", [123456789012345678, "1234567890123456789"]),
         (b"[1e999, 1e30, 1.5]", ["1e999", "1e30", 1.5]),
         (b"[-" + b"9" * 5000 + b"]", ["-" + "9" * 99]),
