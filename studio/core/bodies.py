@@ -64,11 +64,15 @@ class BodyFailedError(Exception):
 
 
 class FileBody:
-    """The bytes of one file, at the length it has now; raises FileNotFoundError at once if there is none."""
+    """The bytes of one file, at the length it has now; raises FileNotFoundError at once if there is none.
 
-    def __init__(self, path: Path) -> None:
+    With `length`, which it must have, the file is not looked at before its bytes are wanted, and raises only then.
+    """
+
+    def __init__(self, path: Path | str, *, length: int | None = None) -> None:
         self._path = path
-        self._length = path.stat().st_size
+        self._length = os.stat(path).st_size if length is None else length
+        self._must_match = length is not None
 
     @property
     def length(self) -> int:
@@ -77,14 +81,14 @@ class FileBody:
 
     async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Read a part; the file is opened once, so one that is replaced meanwhile is still sent whole."""
-        file = _OpenFile(self._path)
+        file = _OpenFile()
         try:
-            await _in_reader(file.open)
+            await _in_reader(lambda: self._open(file))
             while start < stop:
                 at, size = start, min(CHUNK, stop - start)
                 data = await _in_reader(lambda: file.read(size, at))  # noqa: B023  # awaited before the next round
                 if not data:
-                    raise BodyFailedError(f"{self._path.name} ends at {start}, before {stop}")
+                    raise BodyFailedError(f"{self._path} ends at {start}, before {stop}")
                 yield data
                 start += len(data)
         finally:
@@ -93,12 +97,12 @@ class FileBody:
     async def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
         """Produce a part as stretches of the open file.
 
-        Opened here and not in a thread: its name has just been looked up, so the kernel knows it. Bytes that are not in
-        memory are read in a thread first, because sending them would stop everybody else until the disk has answered.
+        Opened here and not in a thread, which would take longer than opening does. Bytes that are not in memory are
+        read in a thread first, because sending them would stop everybody else until the disk has answered.
         """
-        file = _OpenFile(self._path)
+        file = _OpenFile()
         try:
-            file.open()
+            self._open(file)
             while start < stop:
                 at, size = start, min(STRETCH, stop - start)
                 if not file.is_in_memory(size, at):
@@ -108,16 +112,24 @@ class FileBody:
         finally:
             file.close()
 
+    def _open(self, file: "_OpenFile") -> None:
+        file.open(self._path)
+        if self._must_match and file.length != self._length:
+            raise FileNotFoundError(f"{self._path} has {file.length} bytes instead of {self._length}")
+
 
 class _OpenFile:
     """A descriptor that is closed once, whatever happened to its opening."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
         self.descriptor = -1
 
-    def open(self) -> None:
-        self.descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+    def open(self, path: Path | str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    @property
+    def length(self) -> int:
+        return os.fstat(self.descriptor).st_size
 
     def read(self, size: int, at: int) -> bytes:
         return os.pread(self.descriptor, size, at)

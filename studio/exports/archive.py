@@ -41,17 +41,13 @@ class ArchiveBody:
         """The exact number of bytes."""
         return self._layout.length
 
-    async def chunks(self, start: int, stop: int) -> Chunks:
+    def chunks(self, start: int, stop: int) -> Chunks:
         """Produce the bytes from `start` up to but without `stop`."""
-        async with aclosing(self._produce(start, stop, self._read_file)) as made:
-            async for data in made:
-                yield cast("bytes", data)
+        return cast("Chunks", self._produce(start, stop, self._read_file))
 
-    async def pieces(self, start: int, stop: int) -> Pieces:
+    def pieces(self, start: int, stop: int) -> Pieces:
         """Produce the same bytes, with pictures as stretches of their files where the store has files."""
-        async with aclosing(self._produce(start, stop, self._open_file)) as made:
-            async for piece in made:
-                yield piece
+        return self._produce(start, stop, self._open_file)
 
     async def _produce(self, start: int, stop: int, file: OfFile) -> Pieces:
         part, layout = self._part, self._layout
@@ -87,19 +83,14 @@ class ArchiveBody:
                 begin = offset + len(header)
                 if start < begin + entry.size and stop > begin:
                     wanted = max(0, start - begin), min(entry.size, stop - begin)
-                    async with aclosing(self._file(entry, of_file, *wanted)) as pieces:
-                        async for piece in pieces:
-                            yield piece
-
-    async def _file(self, entry: Entry, of_file: OfFile, start: int, stop: int) -> Pieces:
-        try:
-            async with aclosing(of_file(files.body_of(entry.stored, size=entry.size), start, stop)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except (FileNotFoundError, BodyFailedError) as error:
-            logger.warning("%s: %s is gone or damaged", self._part, entry.stored)
-            await in_thread(self._on_vanished)
-            raise BodyFailedError(f"{entry.stored} is gone or damaged") from error
+                    try:
+                        async with aclosing(of_file(files.body_of(entry.stored, size=entry.size), *wanted)) as pieces:
+                            async for piece in pieces:
+                                yield piece
+                    except (FileNotFoundError, BodyFailedError) as error:
+                        logger.warning("%s: %s is gone or damaged", self._part, entry.stored)
+                        await in_thread(self._on_vanished)
+                        raise BodyFailedError(f"{entry.stored} is gone or damaged") from error
 
     @staticmethod
     def _read_file(body: Body, start: int, stop: int) -> Pieces:

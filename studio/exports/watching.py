@@ -44,17 +44,13 @@ class CountedBody:
         """The exact number of bytes."""
         return self._body.length
 
-    async def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+    def chunks(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Produce bytes; raises TooManyDownloads before the first of them."""
-        async with aclosing(self._counted(self._body.chunks(start, stop))) as chunks:
-            async for data in chunks:
-                yield cast("bytes", data)
+        return cast("AsyncGenerator[bytes, None]", self._counted(self._body.chunks(start, stop)))
 
-    async def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
+    def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
         """Produce the same, with pictures as stretches of their files."""
-        async with aclosing(self._counted(self._body.pieces(start, stop))) as pieces:
-            async for piece in pieces:
-                yield piece
+        return self._counted(self._body.pieces(start, stop))
 
     async def _counted(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
         self._take_place()

@@ -18,8 +18,8 @@ __all__ = ["StoredFile", "body_of", "delete", "is_there", "listing", "move", "re
 def body_of(name: str, *, size: int | None = None) -> Body:
     """Return the bytes of a file for `stream_response` or an archive.
 
-    Raises FileNotFoundError. With `size`, the length it must have, nothing is asked of a remote store before the first
-    bytes are wanted: then a file that is gone or of another length raises only where its bytes begin.
+    Raises FileNotFoundError. With `size`, the length it must have, the store is not asked before the first bytes are
+    wanted: then a file that is gone or of another length raises only where its bytes begin.
     """
     return _store().body(name, size)
 

@@ -73,11 +73,8 @@ class AtomicFileSystemStorage(FileSystemStorage):
         return name
 
     def body(self, name: str, size: int | None) -> Body:
-        """Return the bytes of a file; raises FileNotFoundError at once, also where it is not of this size."""
-        body = FileBody(Path(self.path(name)))
-        if size is not None and body.length != size:
-            raise FileNotFoundError(f"{name} has {body.length} bytes instead of {size}")
-        return body
+        """Return the bytes of a file, which is looked at now or, where its size is known, when they are wanted."""
+        return FileBody(self.path(name), length=size)
 
     def sizes(self, names: Sequence[str]) -> dict[str, int | None]:
         """Measure files; a link is none, because nothing may lead out of the store."""

@@ -1,10 +1,13 @@
 """HTTP/1.1 as uvicorn speaks it, and files that the kernel sends without this process ever holding their bytes.
 
-It offers ASGI's own extension "http.response.zerocopysend": a message with `file` (an open descriptor), `offset` and
-`count`, in place of a piece of the body.
+It offers ASGI's own extension "http.response.zerocopysend" for answers of a known length: a message with `file` (an
+open descriptor), `offset` and `count`, in place of a piece of the body. Connections are plain; TLS is for a server in
+front.
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -13,8 +16,34 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 EXTENSION: Final = "http.response.zerocopysend"
 
+# As much goes to one reader that keeps up before everybody else has a turn.
+_TURN: Final = 8 * 1024 * 1024
+# What goes through the transport where the socket is full, because the transport knows how to wait for room.
+_WAITING: Final = 4096
+# Lets the kernel fill its packets across the borders of files. Not every system has it.
+_CORK: Final = getattr(socket, "TCP_CORK", None)
+
 _Message = MutableMapping[str, Any]
 _Send = Callable[[_Message], Awaitable[None]]
+
+
+class ZeroCopyProtocol(H11Protocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._behind = self.app
+        self.app = self._answer
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin. Writing is paused as long as anything waits, because no file may overtake it."""
+        transport.set_write_buffer_limits(high=0)
+        super().connection_made(transport)
+
+    async def _answer(self, scope: Any, receive: Any, send: _Send) -> None:
+        """Answer one request, with the extension on offer."""
+        scope.setdefault("extensions", {})[EXTENSION] = {}
+        await self._behind(scope, receive, _Answer(self, send).send)
 
 
 class _Promised:
@@ -27,58 +56,72 @@ class _Promised:
         return self._count
 
 
-class _File:
-    """What asyncio wants of a file that it sends."""
+class _Answer:
+    """One answer. From its first file to its end it goes past uvicorn, which would take longer than the kernel."""
 
-    mode = "rb"
+    def __init__(self, connection: ZeroCopyProtocol, send: _Send) -> None:
+        self._connection = connection
+        self._send = send
+        self._has_files = False
+        # Sent, and not yet told to the parser.
+        self._untold = 0
+        self._in_turn = 0
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return self._descriptor
-
-
-class ZeroCopyProtocol(H11Protocol):
-    """One connection."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._behind = self.app
-        self.app = self._answer
-
-    async def _answer(self, scope: Any, receive: Any, send: _Send) -> None:
-        """Answer one request, with the extension on offer."""
-
-        async def send_or_copy(message: _Message) -> None:
-            if message["type"] == EXTENSION:
-                await self._copy(message["file"], message["offset"], message["count"])
-            else:
-                await send(message)
-
-        scope.setdefault("extensions", {})[EXTENSION] = {}
-        await self._behind(scope, receive, send_or_copy)
+    async def send(self, message: _Message) -> None:
+        """Send what one message of ASGI says; a reader that has gone takes everything, as everywhere."""
+        if message["type"] == EXTENSION:
+            if not self._has_files:
+                self._has_files = True
+                self._cork(True)
+            await self._copy(message["file"], message["offset"], message["count"])
+        elif not self._has_files:
+            await self._send(message)
+        elif message.get("more_body", False):
+            if await self._has_room():
+                self._connection.transport.write(message["body"])
+                self._untold += len(message["body"])
+        else:
+            if await self._has_room():
+                told = h11.Data(data=_Promised(self._untold))  # type: ignore[arg-type]  # as h11 documents
+                self._connection.conn.send_with_data_passthrough(told)
+            await self._send(message)
+            self._cork(False)
 
     async def _copy(self, descriptor: int, offset: int, count: int) -> None:
-        """Let the kernel send a stretch of a file; a reader that has gone ends the connection, as everywhere."""
-        if self.flow.write_paused and not self.cycle.disconnected:
-            await self.flow.drain()
-        if self.cycle.disconnected or self.transport.is_closing():
-            return
-        self.conn.send_with_data_passthrough(h11.Data(data=_Promised(count)))  # type: ignore[arg-type]  # as h11 documents
-        try:
-            sent = await self.loop.sendfile(
-                self.transport,
-                _File(descriptor),  # type: ignore[arg-type]  # all that asyncio uses of a file
-                offset,
-                count,
-                fallback=False,
-            )
-        except (BrokenPipeError, ConnectionResetError):
-            self.transport.abort()
-            # The transport tells of its end in the next turn; until then nothing else may be written to it.
+        """Let the kernel send a stretch of a file."""
+        self._untold += count
+        end = offset + count
+        while offset < end and await self._has_room():
+            transport = self._connection.transport
+            try:
+                sent = os.sendfile(transport.get_extra_info("socket").fileno(), descriptor, offset, end - offset)
+            except BlockingIOError:
+                sent = 0
+            except (BrokenPipeError, ConnectionResetError):
+                transport.abort()
+                # The transport tells of its end in the next turn; until then nothing else may be written to it.
+                await asyncio.sleep(0)
+                return
+            offset += sent
+            self._in_turn += sent
+            if offset < end:
+                waiting = os.pread(descriptor, min(_WAITING, end - offset), offset)
+                if not waiting:
+                    raise OSError(f"A file ended {end - offset} bytes early")
+                transport.write(waiting)
+                offset += len(waiting)
+
+    async def _has_room(self) -> bool:
+        """Wait until everything that was written is with the kernel; False if the reader has gone."""
+        connection = self._connection
+        if connection.flow.write_paused:
+            self._in_turn = 0
+            await connection.flow.drain()
+        elif self._in_turn >= _TURN:
+            self._in_turn = 0
             await asyncio.sleep(0)
-            return
-        if sent != count:
-            raise OSError(f"A file ended {count - sent} bytes early")
+        return not (connection.cycle.disconnected or connection.transport.is_closing())
+
+    def _cork(self, is_in: bool) -> None:
+        if _CORK is not None and not self._connection.transport.is_closing():
+            self._connection.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _CORK, is_in)
