@@ -71,7 +71,7 @@ class FileBody:
 
     def __init__(self, path: Path | str, *, length: int | None = None) -> None:
         self._path = path
-        self._length = os.stat(path).st_size if length is None else length
+        self._length = Path(path).stat().st_size if length is None else length
         self._must_match = length is not None
 
     @property

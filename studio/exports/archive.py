@@ -7,10 +7,12 @@ from contextlib import aclosing
 from functools import partial
 from typing import Final, cast
 
+from django.db.models import Subquery
+
 from studio.core.bodies import CHUNK, Body, BodyFailedError, FileBody, Piece
 from studio.exports.layout import Layout, layout_of
 from studio.exports.models import ExportPage, ExportPart
-from studio.exports.zipformat import Entry, central_header, local_header, place, unpack
+from studio.exports.zipformat import central_header, local_header, place, unpack
 from studio.library import files
 from studio.live.threads import in_thread
 
@@ -22,7 +24,9 @@ OnVanished = Callable[[], None]
 # Produces a part of one picture's file.
 OfFile = Callable[[Body, int, int], AsyncGenerator[Piece, None]]
 
-_PAGE_FIELDS: Final = ("export_id", "part_id", "first")
+_PAGE_FIELDS: Final = ("export_id", "part_id", "first", "local_offset")
+# Records are small, so that a question to the database is best asked for several pages of them; lines are not.
+_RECORDS_AT_ONCE: Final = 4
 
 
 class ArchiveBody:
@@ -73,10 +77,8 @@ class ArchiveBody:
             yield data
 
     async def _pictures(self, of_file: OfFile, start: int, stop: int) -> Pieces:
-        async for page in self._pages("local_offset", ("records",), start):
+        async for page in self._pages("local_offset", "records", start, at_once=_RECORDS_AT_ONCE):
             for offset, entry in place(unpack(bytes(page.records or b"")), page.local_offset):
-                if offset >= stop:
-                    return
                 header = local_header(entry)
                 if data := _cut(header, start - offset, stop - offset):
                     yield data
@@ -91,6 +93,8 @@ class ArchiveBody:
                         logger.warning("%s: %s is gone or damaged", self._part, entry.stored)
                         await in_thread(self._on_vanished)
                         raise BodyFailedError(f"{entry.stored} is gone or damaged") from error
+                if begin + entry.size >= stop:
+                    return
 
     @staticmethod
     def _read_file(body: Body, start: int, stop: int) -> Pieces:
@@ -117,13 +121,14 @@ class ArchiveBody:
         if data := _cut(head, start, stop):
             yield data
         if start < end and stop > len(head):
-            async for page in self._pages(f"{name}_offset", (name,), max(start, len(head))):
+            async for page in self._pages(f"{name}_offset", name, max(start, len(head))):
                 offset: int = getattr(page, f"{name}_offset")
-                if offset >= stop:
+                lines = bytes(getattr(page, name) or b"")
+                wanted = _cut(lines, start - offset, stop - offset)
+                for at in range(0, len(wanted), CHUNK):
+                    yield wanted[at : at + CHUNK]
+                if offset + len(lines) >= min(stop, end):
                     break
-                lines = _cut(bytes(getattr(page, name) or b""), start - offset, stop - offset)
-                for at in range(0, len(lines), CHUNK):
-                    yield lines[at : at + CHUNK]
         if data := _cut(tail, start - end, stop - end):
             yield data
 
@@ -132,34 +137,27 @@ class ArchiveBody:
 
     async def _directory(self, start: int, stop: int) -> Pieces:
         """Produce a part of the directory, a page's share at a time."""
-        async for page in self._pages("central_offset", ("records", "local_offset"), start):
-            if page.central_offset >= stop:
-                return
+        async for page in self._pages("central_offset", "records", start, at_once=_RECORDS_AT_ONCE):
             placed = place(unpack(bytes(page.records or b"")), page.local_offset)
             block = b"".join(central_header(each) for each in placed)
             if data := _cut(block, start - page.central_offset, stop - page.central_offset):
                 yield data
+            if page.central_offset + len(block) >= stop:
+                return
             await asyncio.sleep(0)  # building headers is work: others get their turn in between
 
-    async def _pages(self, place: str, fields: tuple[str, ...], start: int) -> AsyncGenerator[ExportPage, None]:
-        """Read the page in which `start` lies, and those that follow it, each when it is wanted."""
-        pages = ExportPage.objects.filter(export=self._part.export_id, part=self._part.pk)
-        pages = pages.only(*_PAGE_FIELDS, place, *fields)
-        page = await self._read(
-            lambda: pages.filter(**{f"{place}__lte": start}).order_by(f"-{place}", "-first").first()
-        )
-        seen = 0
-        while page is not None:
-            seen += 1
-            yield page
-            after = page.first
-            page = await self._read(lambda: pages.filter(first__gt=after).order_by("first").first())  # noqa: B023  # awaited at once
-        if not seen:
+    async def _pages(self, place: str, field: str, start: int, *, at_once: int = 1) -> AsyncGenerator[ExportPage, None]:
+        """Read the page in which `start` lies and those that follow it, a few at a time, when they are wanted."""
+        every = ExportPage.objects.filter(export=self._part.export_id, part=self._part.pk)
+        begin = every.filter(**{f"{place}__lte": start}).order_by(f"-{place}", "-first").values("first")[:1]
+        every = every.only(*_PAGE_FIELDS, place, field).order_by("first")
+        pages: list[ExportPage] = await in_thread(partial(list, every.filter(first__gte=Subquery(begin))[:at_once]))
+        if not pages:
             raise BodyFailedError(f"{self._part} was written anew")
-
-    @staticmethod
-    async def _read(query: Callable[[], ExportPage | None]) -> ExportPage | None:
-        return await in_thread(query)
+        while pages:
+            for page in pages:
+                yield page
+            pages = await in_thread(partial(list, every.filter(first__gt=pages[-1].first)[:at_once]))
 
 
 async def passed_on(pieces: AsyncIterator[Piece]) -> Pieces:

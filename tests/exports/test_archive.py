@@ -1,22 +1,25 @@
 """Archives beyond the old limits of ZIP, from files made of holes."""
 
 import os
+import random
 import zipfile
 from pathlib import Path
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.files.storage import default_storage
+from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
 from studio.core.bodies import BodyFailedError, Stretch
+from studio.exports import planning
 from studio.exports.archive import ArchiveBody
 from studio.exports.freezing import begin_anew
 from studio.exports.services import mark_stale
 from studio.library import files
 from studio.library.models import Asset
 from studio.teams.models import Team
-from tests.exports.archives import body_of, make_export, read
+from tests.exports.archives import body_of, make_export, opened, read
 from tests.factories import make_asset
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
@@ -100,3 +103,20 @@ def test_body_of_a_list_that_was_written_anew_ends(team: Team, owner: User) -> N
     assert begin_anew(export)
     with pytest.raises(BodyFailedError):
         read(body)
+
+
+def test_many_pages_take_few_questions_and_any_part_of_them_is_exact(
+    team: Team, owner: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    monkeypatch.setattr(planning, "PAGE", 1)
+    for _ in range(9):
+        make_asset(team)
+    files.delete([make_asset(team).original_name])  # a page that has lines and no records
+    body = body_of(make_export(team, owner).parts.get())
+    with django_assert_num_queries(3 + 10 + 10 + 3):  # records, the two manifests, records again for the directory
+        whole = read(body)
+    assert len(opened(whole).namelist()) == 9 + 3
+    chance = random.Random(7)
+    for _ in range(150):
+        start, stop = sorted(chance.sample(range(body.length + 1), 2))
+        assert read(body, start, stop) == whole[start:stop]
