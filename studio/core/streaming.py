@@ -5,7 +5,7 @@ again, `BodyStreamer` sends the bytes as quickly as the other end takes them.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -22,6 +22,8 @@ from studio.core.ranges import content_disposition, is_known, range_of
 
 # ASGI's name for it.
 ZERO_COPY: Final = "http.response.zerocopysend"
+# Our own: the connection ends at once, and what the kernel holds for its reader is dropped.
+RESET: Final = "atelier.reset"
 SLOT: Final = "atelier.body"
 # Marks the very response whose body waits in the scope: an error page that took its place does not carry it.
 MARK: Final = "X-Atelier-Body"
@@ -37,6 +39,11 @@ _OF_THE_BODY: Final = (
 )
 
 
+# Returns as soon as a body must not be sent any longer, also while its reader takes nothing; True if what is on its way
+# must not arrive either.
+Watch = Callable[[], Coroutine[object, object, bool]]
+
+
 @dataclass(frozen=True)
 class Window:
     """The part of a body that was asked for."""
@@ -44,8 +51,7 @@ class Window:
     body: Body
     start: int
     stop: int
-    # Returns as soon as the body must not be sent any longer, also while its reader takes nothing.
-    watch: Callable[[], Coroutine[object, object, None]] | None = None
+    watch: Watch | None = None
 
 
 def stream_response(
@@ -57,7 +63,7 @@ def stream_response(
     etag: str,
     inline: bool = False,
     max_age: int = 3600,
-    watch: Callable[[], Coroutine[object, object, None]] | None = None,
+    watch: Watch | None = None,
 ) -> HttpResponse:
     """Answer with a body, or the part of it that was asked for, or nothing if the browser has it already.
 
@@ -155,8 +161,7 @@ class BodyStreamer:
             await send(head.kept)
             await send({"type": "http.response.body"})
         else:
-            can_copy = ZERO_COPY in scope.get("extensions", {})
-            await send_window(window, head.kept, receive, send, can_copy=can_copy)
+            await send_window(window, head.kept, receive, send, extensions=scope.get("extensions", {}))
 
 
 class _Head:
@@ -176,14 +181,17 @@ class _Head:
             await self._send(message)
 
 
-async def send_window(window: Window, head: Message, receive: Receive, send: Send, *, can_copy: bool = False) -> None:
+async def send_window(
+    window: Window, head: Message, receive: Receive, send: Send, *, extensions: Collection[str] = ()
+) -> None:
     """Send a head and its body, at the pace of the reader, until it hangs up or the watch returns.
 
     The head waits for the first bytes: a body that cannot even begin becomes an honest error. One that fails later
-    raises, and the server then breaks the connection, so nobody takes a part for the whole.
+    raises, and the server then breaks the connection, so nobody takes a part for the whole. `extensions` are those
+    that the server offers: ZERO_COPY and RESET are used.
     """
-    sending = asyncio.create_task(_send_all(window, head, send, can_copy=can_copy))
-    ends = [sending, asyncio.create_task(_hang_up(receive))]
+    sending = asyncio.create_task(_send_all(window, head, send, can_copy=ZERO_COPY in extensions))
+    ends: list[asyncio.Task[None] | asyncio.Task[bool]] = [sending, asyncio.create_task(_hang_up(receive))]
     if window.watch is not None:
         ends.append(asyncio.create_task(window.watch()))
     try:
@@ -193,8 +201,9 @@ async def send_window(window: Window, head: Message, receive: Receive, send: Sen
             end.cancel()
         await asyncio.wait(ends)
     # Without an end to the body the server breaks the connection, if the reader has not.
-    for end in done:
-        end.result()
+    results = [end.result() for end in done]
+    if True in results and RESET in extensions:
+        await send({"type": RESET})
 
 
 async def _send_all(window: Window, head: Message, send: Send, *, can_copy: bool) -> None:

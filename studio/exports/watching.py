@@ -81,10 +81,10 @@ class CountedBody:
 _running: set[CountedBody] = set()
 
 
-async def until_over(export_id: int, grant: LiveGrant, body: CountedBody) -> None:
-    """Return when the person may not have the export any longer: signed out, removed, revoked, its time over.
+async def until_over(export_id: int, grant: LiveGrant, body: CountedBody) -> bool:
+    """Return True when the person may not have the export any longer: signed out, removed, revoked, its time over.
 
-    Also when the body has given its place up. While the database cannot be asked, nobody can have been removed either.
+    False when the body has given its place up. While the database cannot be asked, nobody can have been removed either.
     """
     while True:
         try:
@@ -92,11 +92,11 @@ async def until_over(export_id: int, grant: LiveGrant, body: CountedBody) -> Non
         except TimeoutError:
             pass
         else:
-            return
+            return False
         try:
             if not await in_thread(lambda: _may_go_on(export_id, grant)):
                 logger.info("The download of export %s by user %s was ended", export_id, grant.user_id)
-                return
+                return True
         except Error:
             logger.warning("The rights of a running download could not be checked", exc_info=True)
 

@@ -1,13 +1,14 @@
 """HTTP/1.1 as uvicorn speaks it, and files that the kernel sends without this process ever holding their bytes.
 
-It offers ASGI's own extension "http.response.zerocopysend" for answers of a known length: a message with `file` (an
-open descriptor), `offset` and `count`, in place of a piece of the body. Connections are plain; TLS is for a server in
-front.
+It offers two extensions, on plain connections; TLS is for a server in front. ASGI's own "http.response.zerocopysend",
+for answers of a known length: a message with `file` (an open descriptor), `offset` and `count`, in place of a piece of
+the body. And "atelier.reset": a message that ends the connection and drops what the kernel still holds for its reader.
 """
 
 import asyncio
 import os
 import socket
+import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 EXTENSION: Final = "http.response.zerocopysend"
+RESET: Final = "atelier.reset"
 
 # As much goes to one reader that keeps up before everybody else has a turn.
 _TURN: Final = 8 * 1024 * 1024
@@ -22,6 +24,8 @@ _TURN: Final = 8 * 1024 * 1024
 _WAITING: Final = 4096
 # Lets the kernel fill its packets across the borders of files. Not every system has it.
 _CORK: Final = getattr(socket, "TCP_CORK", None)
+# On, for no seconds: closing waits for nothing.
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 _Message = MutableMapping[str, Any]
 _Send = Callable[[_Message], Awaitable[None]]
@@ -41,8 +45,8 @@ class ZeroCopyProtocol(H11Protocol):
         super().connection_made(transport)
 
     async def _answer(self, scope: Any, receive: Any, send: _Send) -> None:
-        """Answer one request, with the extension on offer."""
-        scope.setdefault("extensions", {})[EXTENSION] = {}
+        """Answer one request, with the extensions on offer."""
+        scope.setdefault("extensions", {}).update({EXTENSION: {}, RESET: {}})
         await self._behind(scope, receive, _Answer(self, send).send)
 
 
@@ -74,6 +78,8 @@ class _Answer:
                 self._has_files = True
                 self._cork(True)
             await self._copy(message["file"], message["offset"], message["count"])
+        elif message["type"] == RESET:
+            await self._reset()
         elif not self._has_files:
             await self._send(message)
         elif message.get("more_body", False):
@@ -98,9 +104,7 @@ class _Answer:
             except BlockingIOError:
                 sent = 0
             except (BrokenPipeError, ConnectionResetError):
-                transport.abort()
-                # The transport tells of its end in the next turn; until then nothing else may be written to it.
-                await asyncio.sleep(0)
+                await self._abort()
                 return
             offset += sent
             self._in_turn += sent
@@ -121,6 +125,18 @@ class _Answer:
             self._in_turn = 0
             await asyncio.sleep(0)
         return not (connection.cycle.disconnected or connection.transport.is_closing())
+
+    async def _abort(self) -> None:
+        self._connection.transport.abort()
+        # The transport tells of its end in the next turn; until then nothing else may be written to it.
+        await asyncio.sleep(0)
+
+    async def _reset(self) -> None:
+        if not self._connection.transport.is_closing():
+            self._connection.transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER
+            )
+            await self._abort()
 
     def _cork(self, is_in: bool) -> None:
         if _CORK is not None and not self._connection.transport.is_closing():

@@ -5,11 +5,15 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
 from django.test import Client
 
 from tests.serving import Server
+
+# What the system keeps for a slow reader, beside a buffer of http.client's that is much smaller.
+SMALL_BUFFER: Final = 131_072
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Reader:
         connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=30)
         if small:
             connection.sock = socket.create_connection(("127.0.0.1", self._server.port), timeout=30)
-            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER // 2)  # Linux doubles it
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, headers={"Cookie": self.cookie, **sent})
         try:

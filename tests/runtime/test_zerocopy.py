@@ -44,7 +44,7 @@ class Site:
 
         assert EXTENSION in scope["extensions"]
         try:
-            await send_window(Window(FileBody(self.path), start, stop), head, receive, noted, can_copy=True)
+            await send_window(Window(FileBody(self.path), start, stop), head, receive, noted, extensions=[EXTENSION])
         finally:
             self.over.set()
 
