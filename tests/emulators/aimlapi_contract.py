@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.emulators.fields import Fields, form_fields, pixels_of
+from tests.emulators.files import find_size, has_alpha, sniff
 from tests.emulators.forms import Form, Part
 from tests.emulators.orders import Order, Refusal
-from tests.emulators.references import has_alpha, size_of, type_of
 from tests.emulators.serving import Settings
 
 MEGABYTE = 1024 * 1024
@@ -136,7 +136,7 @@ def _read_images(files: Sequence[Part]) -> tuple[bytes, ...]:
     if len(images) > MOST_IMAGES:
         raise _invalid("image", f"'image' may be at most {MOST_IMAGES} files.")
     for part in images:
-        if type_of(part.data) not in PICTURES:
+        if sniff(part.data) not in PICTURES or not find_size(part.data):
             raise _invalid(part.name, "'image' must be a png, webp or jpg file.")
         if len(part.data) >= 50 * MEGABYTE:
             raise _invalid(part.name, "'image' must be under 50MB.")
@@ -148,11 +148,11 @@ def _read_mask(form: Form, image: bytes) -> bytes | None:
     if not masks:
         return None
     mask = masks[0]
-    if len(masks) > 1 or type_of(mask) != "image/png":
+    if len(masks) > 1 or sniff(mask) != "image/png" or not find_size(mask):
         raise _invalid("mask", "'mask' must be one PNG file.")
     if len(mask) >= 4 * MEGABYTE:
         raise _invalid("mask", "'mask' must be under 4MB.")
-    if size_of(mask) != size_of(image):
+    if find_size(mask) != find_size(image):
         raise _invalid("mask", "'mask' must match the image dimensions.")
     if not has_alpha(mask):
         raise _invalid("mask", "'mask' has no transparent area that could be edited.")

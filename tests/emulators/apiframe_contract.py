@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from tests.emulators.fields import Fields, Invalid
+from tests.emulators.files import sniff
 from tests.emulators.forms import Form
 from tests.emulators.orders import Order, Refusal
-from tests.emulators.references import type_of
 
 KEY_LIMIT = 255
 UPLOAD_LIMIT = 25 * 1024 * 1024
@@ -197,7 +197,7 @@ def read_upload(form: Form) -> tuple[bytes, str]:
     data = form.files[0].data
     if len(data) > UPLOAD_LIMIT:
         raise Refusal(400, "", None, "File too large (max 25 MB)")
-    kind = type_of(data)
+    kind = sniff(data)
     if not kind:
         raise Refusal(400, "", None, "Unsupported file type")
     return data, kind

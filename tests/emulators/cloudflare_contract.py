@@ -13,8 +13,8 @@ from typing import Any
 import pybase64
 
 from tests.emulators.fields import Fields, pixels_of
+from tests.emulators.files import find_size, sniff
 from tests.emulators.orders import Order, Refusal
-from tests.emulators.references import type_of
 from tests.emulators.serving import Settings
 
 FIRST = "openai/gpt-image-1.5"
@@ -134,8 +134,8 @@ def _decode(entry: Any, *, data_uri: bool) -> bytes:
         data = pybase64.b64decode(encoded, validate=True)
     except ValueError as error:
         raise _invalid("images", "A picture is not base64.") from error
-    kind = type_of(data)
-    if kind not in PICTURES or declared not in {"", kind}:
+    kind = sniff(data)
+    if not find_size(data) or kind not in PICTURES or declared not in {"", kind}:
         raise _invalid("images", "A picture is neither png, jpeg nor webp, or not what its type says.")
     return data
 

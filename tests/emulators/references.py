@@ -9,18 +9,6 @@ from urllib.request import urlopen
 from tests.emulators.forms import Unreadable
 
 
-def size_of(data: bytes) -> tuple[int, int]:
-    """Return width and height of a picture."""
-    with Image.open(io.BytesIO(data)) as image:
-        return image.size
-
-
-def has_alpha(data: bytes) -> bool:
-    """Tell whether a picture can be transparent somewhere."""
-    with Image.open(io.BytesIO(data)) as image:
-        return image.has_transparency_data
-
-
 def decode(text: str) -> bytes:
     """Return the bytes of a `data:` address or of bare base64."""
     if text.startswith("data:"):
