@@ -1,16 +1,6 @@
 """A strict emulator of Apiframe v2: uploads, jobs, idempotency, webhooks signed with the API key.
 
-Switches, each for a contradiction between the provider's own documents or for what none of them says:
-`result_shape`: "object" (docs), "list" or "string" (older docs; several pictures cannot be one text: then a list).
-`idempotency`: the same key with another body gets the "original" job (specification) or a "conflict" (client).
-`idempotency_seconds`: how long a key is remembered (documented: 24 hours).
-`default_format`: "png" (product page) or "webp" (docs). `page_spelling`: also take the page's `webhook_url` and one
-text as `input_images`. `most_inputs`: the limit of `input_images` is documented nowhere, 16 is upstream's.
-`credit_cost`: "number", or "null" as the specification allows. `prices`: "current" or "older" docs.
-`signature_key`: the SHA-256 of the API key as "raw" bytes (client) or as "hex" text. `signature_form`: "prefixed" with
-`sha256=`, or "bare" as the client takes too. `delivered`: the word of `webhookStatus`, "delivered" or "sent".
-`url_seconds`: results live 24 hours (specification; the FAQ says three months), then `expired` turns true.
-`upload_seconds`: uploads live 1–2 hours. `credits`: what the team has; used up, a submit is 402.
+The switches stand in `apiframe_contract.Switches`.
 
 Our choices: `progress` is null, 50, 100; a job of unreachable inputs fails; an event is named like its state.
 A marked `content_refused` is a job that FAILED with free text: the provider has no code for it.
@@ -32,6 +22,7 @@ from tests.emulators.apiframe_contract import (
     MODELS,
     Generation,
     Listing,
+    Switches,
     read_idempotency_key,
     read_job_id,
     read_listing,
@@ -45,7 +36,7 @@ from tests.emulators.jobs import Job
 from tests.emulators.loopback import Request
 from tests.emulators.orders import Refusal
 from tests.emulators.pictures import Picture
-from tests.emulators.serving import Exchange, Reply, Route, Settings
+from tests.emulators.serving import Exchange, Reply, Route
 
 STATES = {
     "queued": "QUEUED",
@@ -61,26 +52,6 @@ UNREACHABLE = "An input image could not be downloaded"
 
 def _refusal(status: int, message: str, **extra: Any) -> Refusal:
     return Refusal(status, "", None, message, extra=extra)
-
-
-@dataclass
-class Switches(Settings):
-    """The switches of the module's docstring."""
-
-    url_seconds: float = 86_400.0
-    upload_seconds: float = 3600.0
-    result_shape: str = "object"
-    idempotency: str = "original"
-    idempotency_seconds: float = 86_400.0
-    default_format: str = "png"
-    page_spelling: bool = False
-    most_inputs: int = 16
-    credit_cost: str = "number"
-    prices: str = "current"
-    signature_key: str = "raw"
-    signature_form: str = "prefixed"
-    delivered: str = "delivered"
-    credits: int = 100_000
 
 
 @dataclass
@@ -160,19 +131,13 @@ class ApiframeEmulator(Emulator):
     async def _generate(self, exchange: Exchange) -> Reply:
         key = read_idempotency_key(exchange.request.headers)
         body = exchange.record.body = read_json(exchange.request)
-        switches = self.settings
-        order = read_order(
-            body,
-            default_format=switches.default_format,
-            most_inputs=switches.most_inputs,
-            page_spelling=switches.page_spelling,
-        )
+        order = read_order(body, self.settings)
         if key is None:
             return await self._submit(exchange, order)
         # Two requests with one key at once are one job: the second waits for the first.
         async with self._locks[key]:
             known = self._submissions.get(key)
-            if known and time.time() < known.at + switches.idempotency_seconds:
+            if known and time.time() < known.at + self.settings.idempotency_seconds:
                 return self._repeat(known, body)
             return await self._submit(exchange, order, key)
 
@@ -187,7 +152,7 @@ class ApiframeEmulator(Emulator):
         needed, available = order.price(self.settings.prices), self._credits()
         if needed > available:
             raise _refusal(402, "Insufficient credits", creditsRequired=needed, creditsAvailable=available)
-        references = self._download(order.inputs)
+        references = [self._find_file(address) for address in order.inputs]
         reachable = replace(order, references=tuple(data for data in references if data))
         try:
             results = await self.take(exchange, reachable)
@@ -214,11 +179,8 @@ class ApiframeEmulator(Emulator):
             self._submissions[key] = Submission(exchange.record.body, job)
         return job
 
-    def _download(self, addresses: tuple[str, ...]) -> list[bytes | None]:
-        """Return what lies at each address: this provider's own files, as long as they live."""
-        return [self._read(address) for address in addresses]
-
-    def _read(self, address: str) -> bytes | None:
+    def _find_file(self, address: str) -> bytes | None:
+        """Return what lies at an address: one of this provider's own files, as long as it lives."""
         file = self.media.files.get(urlsplit(address).path)
         if not file or not address.startswith(self.media.url) or time.time() > file.expires_at:
             return None
@@ -257,13 +219,13 @@ class ApiframeEmulator(Emulator):
         return Reply({"jobs": shown, "nextCursor": page[-1].id if more else None, "hasMore": more})
 
     async def _me(self, exchange: Exchange) -> Reply:
-        team = {"id": str(_steady("team")), "name": "Studio", "credits": max(0, self._credits()), "plan": "pro"}
+        team = {"id": _steady_id("team"), "name": "Studio", "credits": max(0, self._credits()), "plan": "pro"}
         key = self.given_key(exchange.request)
         return Reply(
             {
-                "user": {"id": str(_steady("user")), "email": "studio@example.org", "role": "OWNER"},
+                "user": {"id": _steady_id("user"), "email": "studio@example.org", "role": "OWNER"},
                 "team": team | {"customerId": None},
-                "apiKey": {"id": str(_steady(key)), "name": "Studio", "prefix": key[:8]},
+                "apiKey": {"id": _steady_id(key), "name": "Studio", "prefix": key[:8]},
             }
         )
 
@@ -351,5 +313,5 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _steady(name: str) -> Any:
-    return uuid5(NAMESPACE_URL, name)
+def _steady_id(name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, name))

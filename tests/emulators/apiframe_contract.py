@@ -14,6 +14,7 @@ from tests.emulators.fields import Fields, Invalid
 from tests.emulators.files import sniff
 from tests.emulators.forms import Form
 from tests.emulators.orders import Order, Refusal
+from tests.emulators.serving import Settings
 
 KEY_LIMIT = 255
 UPLOAD_LIMIT = 25 * 1024 * 1024
@@ -57,6 +58,43 @@ MODELS: Mapping[str, Model] = {
 }
 
 
+@dataclass
+class Switches(Settings):
+    """What the documents contradict or leave open; every default that follows no document is our choice.
+
+    What is valid:
+    `page_spelling`: also take the product page's `webhook_url` and one text as `input_images`.
+    `most_inputs`: the limit of `input_images` is documented nowhere, 16 is upstream's.
+    `default_format`: "png" (product page) or "webp" (docs).
+    `idempotency`: the same key with another body gets the "original" job (specification) or a "conflict" (client).
+    `idempotency_seconds`: how long a key is remembered (documented: 24 hours).
+    `credits`: what the team has; a submit beyond it is 402. `prices`: "current" or "older" docs.
+    What is answered:
+    `result_shape`: "object" (docs), "list" or "string" (older docs; several pictures cannot be one text: then a list).
+    `credit_cost`: "number", or "null" as the specification allows.
+    `signature_key`: the SHA-256 of the API key as "raw" bytes (client) or as "hex" text.
+    `signature_form`: "prefixed" with `sha256=`, or "bare" as the client takes too.
+    `delivered`: the word of `webhookStatus`, "delivered" or "sent".
+    `url_seconds`: results live 24 hours (specification; the FAQ says three months), then `expired` turns true.
+    `upload_seconds`: uploads live one to two hours.
+    """
+
+    url_seconds: float = 86_400.0
+    page_spelling: bool = False
+    most_inputs: int = 16
+    default_format: str = "png"
+    idempotency: str = "original"
+    idempotency_seconds: float = 86_400.0
+    credits: int = 100_000
+    prices: str = "current"
+    result_shape: str = "object"
+    credit_cost: str = "number"
+    signature_key: str = "raw"
+    signature_form: str = "prefixed"
+    delivered: str = "delivered"
+    upload_seconds: float = 3600.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Generation(Order):
     """One accepted generation with every default filled in; `inputs` are addresses, not yet fetched."""
@@ -71,18 +109,13 @@ class Generation(Order):
         return MODELS[self.model].prices[list_name][self.quality] * self.n
 
 
-def read_order(
-    body: Mapping[str, Any], *, default_format: str = "png", most_inputs: int = 16, page_spelling: bool = False
-) -> Generation:
-    """Return the order, or refuse it exactly where the specification does.
-
-    `page_spelling` also takes what the product page writes: `webhook_url`, and one text as `input_images`.
-    """
+def read_order(body: Mapping[str, Any], switches: Switches) -> Generation:
+    """Return the order, or refuse it exactly where the specification does."""
     fields = Fields(body, _invalid_at())
     prompt, name = fields.required("prompt", most=2000), fields.required("model")
     fields.choice("model", name, MODELS)
     model = MODELS[name]
-    hook = "webhook_url" if page_spelling and "webhook_url" in body else "webhookUrl"
+    hook = "webhook_url" if switches.page_spelling and "webhook_url" in body else "webhookUrl"
     fields.only({"prompt", "model", hook, "webhookEvents", model.place})
     parameters = _parameters(body, model)
     return Generation(
@@ -92,8 +125,8 @@ def read_order(
         quality=parameters.choice("quality", "auto", QUALITIES),
         pixels=SHAPES[parameters.choice("aspect_ratio", "1:1", SHAPES)],
         background=parameters.choice("background", "auto", model.backgrounds),
-        output_format=parameters.choice("output_format", default_format, FORMATS),
-        inputs=_inputs(parameters, most_inputs, page_spelling),
+        output_format=parameters.choice("output_format", switches.default_format, FORMATS),
+        inputs=_inputs(parameters, switches),
         webhook_url=_address(fields, hook),
         webhook_events=_events(fields),
     )
@@ -110,12 +143,13 @@ def _parameters(body: Mapping[str, Any], model: Model) -> Fields:
     return parameters
 
 
-def _inputs(parameters: Fields, most: int, page_spelling: bool) -> tuple[str, ...]:
+def _inputs(parameters: Fields, switches: Switches) -> tuple[str, ...]:
     given = parameters.values.get("input_images")
-    if page_spelling and isinstance(given, str):
+    if switches.page_spelling and isinstance(given, str):
         given = [given]
     if given is None:
         return ()
+    most = switches.most_inputs
     if not isinstance(given, list) or len(given) > most or not all(_is_address(entry) for entry in given):
         raise parameters.invalid("input_images", f"Expected a list of at most {most} URLs.")
     return tuple(given)

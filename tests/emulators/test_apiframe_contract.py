@@ -7,6 +7,7 @@ from tests.emulators import pictures
 from tests.emulators.apiframe_contract import (
     UPLOAD_LIMIT,
     Generation,
+    Switches,
     read_idempotency_key,
     read_job_id,
     read_listing,
@@ -24,14 +25,14 @@ SECOND = {"prompt": "Snow leopard", "model": "gpt-image-2"}
 
 def refusal_of(body: Any, **switches: Any) -> dict[str, list[str]]:
     with pytest.raises(Refusal) as caught:
-        read_order(body, **switches)
+        read_order(body, Switches(**switches))
     assert (caught.value.status, caught.value.message) == (400, "Validation failed")
     details: dict[str, list[str]] = caught.value.extra["details"]
     return details
 
 
 def test_defaults_are_the_documented_ones() -> None:
-    assert read_order(FIRST) == Generation(
+    assert read_order(FIRST, Switches()) == Generation(
         model="gpt-image-1.5",
         prompt="Snow leopard",
         n=1,
@@ -43,7 +44,7 @@ def test_defaults_are_the_documented_ones() -> None:
         webhook_url="",
         webhook_events=("progress", "completed", "failed"),
     )
-    assert read_order(FIRST, default_format="webp").output_format == "webp"
+    assert read_order(FIRST, Switches(default_format="webp")).output_format == "webp"
 
 
 def test_everything_that_is_offered_is_accepted() -> None:
@@ -57,13 +58,16 @@ def test_everything_that_is_offered_is_accepted() -> None:
         "input_fidelity": "high",
     }
     order = read_order(
-        FIRST | {"gptImageParams": parameters, "webhookUrl": "https://studio.example", "webhookEvents": ["failed"]}
+        FIRST | {"gptImageParams": parameters, "webhookUrl": "https://studio.example", "webhookEvents": ["failed"]},
+        Switches(),
     )
 
     assert (order.pixels, order.n, order.inputs) == ((1536, 1024), 10, ("https://cdn2.apiframe.ai/1.png",))
     assert (order.webhook_url, order.webhook_events) == ("https://studio.example", ("failed",))
     assert (order.price("current"), order.price("older")) == (240, 140)
-    assert read_order(SECOND | {"gptImage2Params": {"moderation": "low", "input_images": None}}).inputs == ()
+    assert (
+        read_order(SECOND | {"gptImage2Params": {"moderation": "low", "input_images": None}}, Switches()).inputs == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_second_model_lacks_what_the_first_has(parameters: dict[str, str]) -> No
 def test_spelling_of_the_product_page_is_a_switch() -> None:
     address = "https://a.example/1.png"
     order = read_order(
-        FIRST | {"webhook_url": address, "gptImageParams": {"input_images": address}}, page_spelling=True
+        FIRST | {"webhook_url": address, "gptImageParams": {"input_images": address}}, Switches(page_spelling=True)
     )
 
     assert (order.webhook_url, order.inputs) == (address, (address,))
