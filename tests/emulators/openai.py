@@ -1,17 +1,22 @@
 """A strict emulator of OpenAI's image API.
 
-Switches: `transparent_on_2` (transparent background with gpt-image-2), `retired_status` (404 or 400 for a model that
-is gone), `usage` (whether answers carry it).
+Switches (CONFLICT: both readings; UNKNOWN: the default is our choice): `transparent_on_2` (transparent background with
+gpt-image-2), `retired_status` (404 or 400 for a model that is gone), `usage` (whether answers carry it), `unlisted`
+(models that work though `/models` does not know them), `shutdown_dates` (by model, over the known ones),
+`stream_several` (a stream with n > 1: one `completed` each), `stream_done` (a closing `[DONE]`), `most_partials` (fewer
+may come than were asked), `stream_pause` (seconds between events). Faults of streams stand in `openai_streams`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from tests.emulators import openai_streams
 from tests.emulators.core import Emulator
 from tests.emulators.faults import Fault
-from tests.emulators.forms import read_json
-from tests.emulators.openai_contract import OpenAIOrder, read_order
+from tests.emulators.forms import content_type, read_form, read_json
+from tests.emulators.openai_contract import MODELS, OpenAIOrder, Rules, read_order
+from tests.emulators.openai_edits import form_body, read_form_edit, read_json_edit
 from tests.emulators.orders import Refusal
 from tests.emulators.serving import Exchange, Reply, Route, Settings
 
@@ -64,20 +69,32 @@ class OpenAISettings(Settings):
     # The provider documents neither 400 nor 404 for a retired model: both must be survived.
     retired_status: int = 404
     usage: bool = True
+    unlisted: list[str] = field(default_factory=list)
+    shutdown_dates: dict[str, str | None] = field(default_factory=dict)
+    stream_several: bool = False
+    stream_done: bool = False
+    most_partials: int = 3
+    stream_pause: float = 0.0
 
 
 class OpenAIEmulator(Emulator):
-    """Generation at OpenAI."""
+    """Generation, edits, streams and the list of models at OpenAI."""
 
     name = "openai"
     key = KEY
     settings_type = OpenAISettings
     settings: OpenAISettings
     refusals: ClassVar[Mapping[str, Refusal]] = REFUSALS
+    own_faults = openai_streams.NAMES
 
     def routes(self) -> list[Route]:
         """Return every documented call."""
-        return [Route("POST", "/v1/images/generations", "submit", self._generate)]
+        return [
+            Route("POST", "/v1/images/generations", "submit", self._generate),
+            Route("POST", "/v1/images/edits", "submit", self._edit),
+            Route("GET", "/v1/models", "models", self._models),
+            Route("GET", "/v1/models/(?P<model>[^/]+)", "models", self._model),
+        ]
 
     def envelope(self, refusal: Refusal, exchange: Exchange) -> Any:
         """Return the document of a refusal."""
@@ -102,14 +119,55 @@ class OpenAIEmulator(Emulator):
 
     async def _generate(self, exchange: Exchange) -> Reply:
         exchange.record.body = read_json(exchange.request)
-        order = read_order(
-            exchange.record.body,
-            transparent_on_2=self.settings.transparent_on_2,
-            retired_status=self.settings.retired_status,
+        return await self._answer(exchange, read_order(exchange.record.body, self._rules()), "image_generation")
+
+    async def _edit(self, exchange: Exchange) -> Reply:
+        record = exchange.record
+        if content_type(exchange.request) == "application/json":
+            record.body = read_json(exchange.request)
+            order = await read_json_edit(record.body, self._rules())
+        else:
+            form = read_form(exchange.request)
+            record.parts = [(part.name, part.content_type) for part in form.files]
+            record.body = form_body(form)
+            order = read_form_edit(form, record.body, self._rules())
+        return await self._answer(exchange, order, "image_edit")
+
+    def _rules(self) -> Rules:
+        settings = self.settings
+        return Rules(
+            settings.transparent_on_2, settings.retired_status, settings.retired, stream_several=settings.stream_several
         )
+
+    async def _answer(self, exchange: Exchange, order: OpenAIOrder, kind: str) -> Reply:
         results = await self.take(exchange, order)
         items = [self.item(picture, exchange.fault, "b64_json") for picture in results]
-        return Reply(self._document(order) | {"data": items})
+        document = self._document(order)
+        if not order.stream:
+            return Reply(document | {"data": items})
+        wanted = min(order.partial_images, self.settings.most_partials)
+        partials = [{"b64_json": await self.draw(order, number + 1)} for number in range(wanted)]
+        name = "content_refused" if exchange.fault and exchange.fault.name == "stream_refused" else "server_error"
+        error = self.envelope(self.refusals[name], exchange)
+        stream = openai_streams.misled(openai_streams.events(kind, document, partials, items), exchange.fault, error)
+        if self.settings.stream_done:
+            stream.append(b"data: [DONE]\n\n")
+        return Reply(raw=stream, content_type="text/event-stream", pause=self.settings.stream_pause)
+
+    async def _models(self, exchange: Exchange) -> Reply:
+        gone = {*self.settings.retired, *self.settings.unlisted}
+        return Reply({"object": "list", "data": [self._listed(model) for model in MODELS if model not in gone]})
+
+    async def _model(self, exchange: Exchange) -> Reply:
+        model = exchange.names["model"]
+        if model not in MODELS or model in {*self.settings.retired, *self.settings.unlisted}:
+            raise Refusal(404, _INVALID, "model_not_found", f"The model '{model}' does not exist.", "model")
+        return Reply(self._listed(model))
+
+    def _listed(self, model: str) -> dict[str, Any]:
+        shutdown = self.settings.shutdown_dates.get(model, MODELS[model].shutdown)
+        listed = {"id": model, "object": "model", "created": 1_780_000_000, "owned_by": "openai"}
+        return listed | {"shutdown_date": shutdown}
 
     def _document(self, order: OpenAIOrder) -> dict[str, Any]:
         tokens = 196 * order.n
@@ -123,7 +181,9 @@ class OpenAIEmulator(Emulator):
         if order.safety_identifier:
             document["safety_identifier"] = order.safety_identifier
         if self.settings.usage:
-            details = {"text_tokens": 10, "image_tokens": 0}
-            document["usage"] = {"total_tokens": tokens + 10, "input_tokens": 10, "output_tokens": tokens}
+            seen = 324 * len(order.references)
+            details = {"text_tokens": 10, "image_tokens": seen}
+            total = {"total_tokens": tokens + seen + 10, "input_tokens": seen + 10, "output_tokens": tokens}
+            document["usage"] = total
             document["usage"]["input_tokens_details"] = details
         return document

@@ -1,10 +1,10 @@
-"""What OpenAI's image generation accepts, checked to the letter.
+"""What OpenAI's image API accepts, checked to the letter.
 
 Wordings and the codes `invalid_value`, `missing_required_parameter` and `string_above_max_length` are our choice:
 the provider documents the envelope, not these texts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,19 +36,23 @@ NEWER_FIELDS = frozenset({"complexity", "frame_count", "frame_duration_ms", "svg
 
 @dataclass(frozen=True)
 class Family:
-    """What the models of one generation have in common."""
+    """What the models of one generation have in common; `fidelities` are those of an edit, `shutdown` their end."""
 
     free_sizes: bool = False
     qualities: frozenset[str] = QUALITIES
     fields: frozenset[str] = COMMON_FIELDS
     transparent: bool = True
+    fidelities: frozenset[str] = frozenset()
+    markup: bool = False
+    shutdown: str | None = None
 
 
-V15 = Family()
+V15 = Family(fidelities=frozenset({"low", "high"}), shutdown="2026-12-01")
+MINI = Family(fidelities=frozenset({"low"}), shutdown="2026-12-01")
 V2 = Family(free_sizes=True, transparent=False)
-V25 = Family(free_sizes=True, qualities=QUALITIES | {"xhigh", "max"}, fields=COMMON_FIELDS | NEWER_FIELDS)
+V25 = Family(free_sizes=True, qualities=QUALITIES | {"xhigh", "max"}, fields=COMMON_FIELDS | NEWER_FIELDS, markup=True)
 MODELS: Mapping[str, Family] = {
-    "gpt-image-1-mini": V15,
+    "gpt-image-1-mini": MINI,
     "gpt-image-1.5": V15,
     "gpt-image-1.5-2025-12-16": V15,
     "chatgpt-image-latest": V15,
@@ -70,70 +74,96 @@ class OpenAIOrder(Order):
     size: str
     quality: str
     safety_identifier: str | None = None
+    stream: bool = False
+    partial_images: int = 0
 
 
-def read_order(body: Any, *, transparent_on_2: bool = False, retired_status: int = 404) -> OpenAIOrder:
-    """Return the order, or refuse it exactly where the documentation does."""
+@dataclass(frozen=True)
+class Rules:
+    """What switches make of the contract."""
+
+    transparent_on_2: bool = False
+    retired_status: int = 404
+    retired: Collection[str] = ()
+    stream_several: bool = False
+
+
+USUAL = Rules()
+
+
+def read_order(body: Any, rules: Rules = USUAL) -> OpenAIOrder:
+    """Return the order of a generation, or refuse it exactly where the documentation does."""
     if not isinstance(body, dict):
-        raise _invalid(None, "The body must be a JSON object.")
-    family = _family(body.get("model"), retired_status)
-    for name in body:
-        if name not in family.fields:
-            raise Refusal(400, "invalid_request_error", "unknown_parameter", f"Unknown parameter: '{name}'.", name)
-    _check_unoffered(body)
+        raise invalid(None, "The body must be a JSON object.")
+    family = family_of(body.get("model"), rules)
+    refuse_unknown(body, family.fields)
+    choice(body, "moderation", "auto", {"auto", "low"})
+    return OpenAIOrder(**read_common(body, family, rules))
+
+
+def read_common(body: dict[str, Any], family: Family, rules: Rules) -> dict[str, Any]:
+    """Return the parts of an order that generations and edits share."""
     size = _size(body, family)
-    order = OpenAIOrder(
-        model=body["model"],
-        prompt=_prompt(body),
-        n=_integer(body, "n", 1, least=1, most=10) or 1,
-        size=size,
-        pixels=pixels_of(size),
-        quality=_choice(body, "quality", "auto", family.qualities),
-        background=_choice(body, "background", "auto", {"auto", "opaque", "transparent"}),
-        output_format=_choice(body, "output_format", "png", {"png", "jpeg", "webp"}),
-        compression=_integer(body, "output_compression", None, least=0, most=100),
-        safety_identifier=_text(body, "safety_identifier"),
-    )
+    stream = _flag(body, "stream")
+    if "partial_images" in body and not stream:
+        raise invalid("partial_images", "'partial_images' is only allowed with 'stream'.")
+    common = {
+        "model": body["model"],
+        "prompt": _prompt(body),
+        "n": integer(body, "n", 1, least=1, most=10),
+        "size": size,
+        "pixels": pixels_of(size),
+        "quality": choice(body, "quality", "auto", family.qualities),
+        "background": choice(body, "background", "auto", {"auto", "opaque", "transparent"}),
+        "output_format": choice(body, "output_format", "png", {"png", "jpeg", "webp"}),
+        "compression": integer(body, "output_compression", None, least=0, most=100),
+        "safety_identifier": _text(body, "safety_identifier"),
+        "stream": stream,
+        "partial_images": integer(body, "partial_images", 0, least=0, most=3),
+    }
     _text(body, "user")
-    _choice(body, "moderation", "auto", {"auto", "low"})
-    _check_together(order, family.transparent or transparent_on_2)
-    return order
+    # Whether a stream of several pictures exists is not documented.
+    if stream and common["n"] != 1 and not rules.stream_several:
+        raise invalid("n", "A stream holds one picture.")
+    _check_together(common, family.transparent or rules.transparent_on_2)
+    return common
 
 
-def _family(model: Any, retired_status: int) -> Family:
+def family_of(model: Any, rules: Rules) -> Family:
+    """Return the family of a model that is there."""
     if not isinstance(model, str):
-        raise _missing("model")
-    if model not in MODELS:
+        raise missing("model")
+    if model not in MODELS or model in rules.retired:
         message = f"The model '{model}' does not exist or has been deprecated."
-        raise Refusal(retired_status, "invalid_request_error", "model_not_found", message, "model")
+        raise Refusal(rules.retired_status, "invalid_request_error", "model_not_found", message, "model")
     return MODELS[model]
 
 
-def _check_unoffered(body: dict[str, Any]) -> None:
-    if body.get("stream", False) is not False:
-        raise _invalid("stream", "This emulator does not stream.")
-    if "partial_images" in body:
-        raise _invalid("partial_images", "'partial_images' is only allowed with 'stream'.")
+def refuse_unknown(body: dict[str, Any], allowed: Collection[str]) -> None:
+    """Refuse a field that is not listed."""
+    for name in body:
+        if name not in allowed:
+            raise Refusal(400, "invalid_request_error", "unknown_parameter", f"Unknown parameter: '{name}'.", name)
 
 
-def _check_together(order: Order, transparent: bool) -> None:
-    if order.compression is not None and order.output_format == "png":
-        raise _invalid("output_compression", "'output_compression' needs 'jpeg' or 'webp'.")
-    if order.background != "transparent":
+def _check_together(common: dict[str, Any], transparent: bool) -> None:
+    if common["compression"] is not None and common["output_format"] == "png":
+        raise invalid("output_compression", "'output_compression' needs 'jpeg' or 'webp'.")
+    if common["background"] != "transparent":
         return
     if not transparent:
         message = "Transparent background is not supported for this model."
         raise Refusal(400, "image_generation_user_error", None, message, "background")
-    if order.output_format == "jpeg":
-        raise _invalid("background", "A transparent background needs 'png' or 'webp'.")
+    if common["output_format"] == "jpeg":
+        raise invalid("background", "A transparent background needs 'png' or 'webp'.")
 
 
 def _prompt(body: dict[str, Any]) -> str:
     prompt = body.get("prompt")
     if prompt is None:
-        raise _missing("prompt")
+        raise missing("prompt")
     if not isinstance(prompt, str) or not prompt:
-        raise _invalid("prompt", "'prompt' must be a text of at least one character.")
+        raise invalid("prompt", "'prompt' must be a text of at least one character.")
     if len(prompt) > PROMPT_LIMIT:
         message = f"'prompt' may have at most {PROMPT_LIMIT} characters."
         raise Refusal(400, "invalid_request_error", "string_above_max_length", message, "prompt")
@@ -143,38 +173,49 @@ def _prompt(body: dict[str, Any]) -> str:
 def _size(body: dict[str, Any], family: Family) -> str:
     size = body.get("size", "auto")
     if not isinstance(size, str):
-        raise _invalid("size", "'size' must be a text.")
+        raise invalid("size", "'size' must be a text.")
     if size in FIXED_SIZES or (family.free_sizes and is_free_size(size)):
         return size
-    raise _invalid("size", f"'{size}' is not a size of this model.")
+    raise invalid("size", f"'{size}' is not a size of this model.")
 
 
-def _choice(body: dict[str, Any], name: str, default: str, allowed: set[str] | frozenset[str]) -> str:
-    value = body.get(name, default)
-    if not isinstance(value, str) or value not in allowed:
-        raise _invalid(name, f"'{name}' must be one of {', '.join(sorted(allowed))}.")
+def _flag(body: dict[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise invalid(name, f"'{name}' must be true or false.")
     return value
 
 
-def _integer(body: dict[str, Any], name: str, default: int | None, *, least: int, most: int) -> int | None:
+def choice(body: dict[str, Any], name: str, default: str, allowed: set[str] | frozenset[str]) -> str:
+    """Return one of the allowed words."""
+    value = body.get(name, default)
+    if not isinstance(value, str) or value not in allowed:
+        raise invalid(name, f"'{name}' must be one of {', '.join(sorted(allowed))}.")
+    return value
+
+
+def integer(body: dict[str, Any], name: str, default: int | None, *, least: int, most: int) -> int | None:
+    """Return a whole number."""
     value = body.get(name, default)
     if value is None and name not in body:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise _invalid(name, f"'{name}' must be a whole number from {least} to {most}.")
+        raise invalid(name, f"'{name}' must be a whole number from {least} to {most}.")
     return value
 
 
 def _text(body: dict[str, Any], name: str) -> str | None:
     value = body.get(name)
     if name in body and (not isinstance(value, str) or len(value) > 64):
-        raise _invalid(name, f"'{name}' must be a text of at most 64 characters.")
+        raise invalid(name, f"'{name}' must be a text of at most 64 characters.")
     return value
 
 
-def _invalid(param: str | None, message: str) -> Refusal:
+def invalid(param: str | None, message: str) -> Refusal:
+    """Return the refusal of a value."""
     return Refusal(400, "invalid_request_error", "invalid_value", message, param)
 
 
-def _missing(param: str) -> Refusal:
+def missing(param: str) -> Refusal:
+    """Return the refusal of a field that is not there."""
     return Refusal(400, "invalid_request_error", "missing_required_parameter", f"'{param}' is required.", param)

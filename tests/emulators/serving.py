@@ -1,5 +1,6 @@
 """How emulators take requests and answer them: routes, keys, records, refusals and faults."""
 
+import asyncio
 import itertools
 import json
 import re
@@ -59,7 +60,10 @@ class Exchange:
 
 @dataclass
 class Reply:
-    """A right answer. Pictures may stand in the document, as base64; `raw` replaces it; `then` runs when it is out."""
+    """A right answer. Pictures may stand in the document, as base64; `raw` replaces it; `then` runs when it is out.
+
+    With `pause` it is a stream without a length, and so many seconds pass between its pieces.
+    """
 
     document: Any = None
     status: int = 200
@@ -67,6 +71,7 @@ class Reply:
     raw: Sequence[bytes] | None = None
     content_type: str = "application/json"
     then: Callable[[], None] | None = None
+    pause: float | None = None
 
 
 @dataclass(frozen=True)
@@ -231,9 +236,12 @@ class Serving:
             exchange.record.status = await mishaps.misbehave(call, wire)
             return
         exchange.record.status = reply.status
-        length = {} if reply.status == 304 else {"content-length": str(sum(len(part) for part in parts))}
+        endless = reply.status == 304 or reply.pause is not None
+        length = {} if endless else {"content-length": str(sum(len(part) for part in parts))}
         await wire.head(reply.status, headers | length)
-        for part in parts:
+        for number, part in enumerate(parts):
+            if number and reply.pause:
+                await asyncio.sleep(reply.pause)
             await wire.write(part)
 
     def _is_carried_out(self, fault: Fault) -> bool:

@@ -90,7 +90,9 @@ def test_answer_holds_the_pictures_that_were_asked(
         ),
         ({"output_compression": 50}, "invalid_value", "output_compression"),
         ({"output_format": "gif"}, "invalid_value", "output_format"),
-        ({"stream": True}, "invalid_value", "stream"),
+        ({"stream": 1}, "invalid_value", "stream"),
+        ({"stream": True, "n": 2}, "invalid_value", "n"),
+        ({"stream": True, "partial_images": 4}, "invalid_value", "partial_images"),
         ({"partial_images": 1}, "invalid_value", "partial_images"),
     ],
 )
@@ -105,9 +107,10 @@ def test_undocumented_request_is_refused(
 
 def test_retired_model_and_wrong_key_are_refused(emulator: EmulatorControl) -> None:
     assert ask(emulator, model="gpt-image-1")[0] == 404
-    emulator.set(retired_status=400, keys=["sk-other"])
+    emulator.set(retired_status=400, keys=["sk-other"], retired=["gpt-image-2"])
     assert ask(emulator)[1]["code"] == "invalid_api_key"
     assert ask(emulator, key="sk-other", model="dall-e-3")[0] == 400
+    assert ask(emulator, key="sk-other")[1]["code"] == "model_not_found"
 
 
 @pytest.mark.parametrize(
