@@ -33,14 +33,15 @@ def run(*args: str) -> str:
 
 def test_sync_says_what_it_did() -> None:
     first = run("sync_catalogue").splitlines()
-    assert first[0].startswith("Added: gpt-image-2.6-sunburst, gpt-image-2.6-flare, gpt-image-2.5-sunburst, ")
+    assert first[0].startswith("Added: ")
+    assert ", gpt-image-2.6-sunburst, gpt-image-2.6-flare, gpt-image-2.5-sunburst, " in first[0]
     assert first[1] == "Not offered, no price known: gpt-image-2.6-sunburst, gpt-image-2.6-flare."
     assert run("sync_catalogue").splitlines()[1].startswith("Unchanged: ")
 
 
 def test_sync_with_json_lists_the_models() -> None:
     report = json.loads(run("sync_catalogue", "--json"))
-    assert (len(report["added"]), report["unchanged"]) == (7, [])
+    assert (len(report["added"]), report["unchanged"]) == (ImageModel.objects.count(), [])
 
 
 def test_sync_of_a_broken_file_says_where(tmp_path: Path, settings: Any) -> None:

@@ -54,6 +54,11 @@ def test_formula_gives_the_published_examples() -> None:
 
 def test_shipped_files_name_every_model(shipped: dict[str, ModelEntry]) -> None:
     assert sorted(shipped) == [
+        "aimlapi-gpt-image-1.5",
+        "aimlapi-gpt-image-2",
+        "cloudflare-gpt-image-1.5",
+        "cloudflare-gpt-image-2",
+        "cloudflare-gpt-image-2.5-sunburst",
         "gpt-image-1.5",
         "gpt-image-2",
         "gpt-image-2.5-flare",
@@ -104,6 +109,51 @@ def test_shipped_capabilities_follow_the_provider(shipped: dict[str, ModelEntry]
     practice = shipped["rehearsal"]
     assert (practice.max_n, practice.max_per_call, practice.remote_name) == (10, 4, "rehearsal")
     assert "transparent" in practice.backgrounds
+
+
+def test_aimlapi_and_cloudflare_offer_what_they_document(shipped: dict[str, ModelEntry]) -> None:
+    fixed = ["1024x1024", "1536x1024", "1024x1536"]
+    aiml = {slug: entry for slug, entry in shipped.items() if entry.protocol == "aimlapi"}
+    cloud = {slug: entry for slug, entry in shipped.items() if entry.protocol == "cloudflare"}
+
+    assert {entry.max_per_call for entry in [*aiml.values(), *cloud.values()]} == {1}
+    assert [(entry.edit, entry.mask) for entry in aiml.values()] == [(False, False), (True, True)]
+    assert [(entry.sizes, entry.qualities) for entry in aiml.values()] == [(fixed, ["low", "medium", "high"])] * 2
+    assert [(entry.sizes, entry.styles) for entry in cloud.values()] == [
+        (["1024x1024"], ["vivid", "natural"]),
+        ([*fixed, "auto"], []),
+        ([*fixed, "auto"], []),
+    ]
+    assert {(entry.edit, entry.mask, entry.references, entry.compression) for entry in cloud.values()} == {
+        (True, False, 16, False)
+    }
+    assert [entry.formats for entry in cloud.values()] == [["png"], ["png", "jpeg", "webp"], ["png", "jpeg", "webp"]]
+    assert all(figure.estimate for entry in [*aiml.values(), *cloud.values()] for figure in entry.figures().values())
+
+
+@pytest.mark.parametrize("protocol", ["aimlapi", "cloudflare"])
+def test_estimates_at_others_are_openais(shipped: dict[str, ModelEntry], protocol: str) -> None:
+    for entry in shipped.values():
+        if entry.protocol != protocol:
+            continue
+        for (quality, size), figure in entry.figures().items():
+            if entry.family == "gpt-image-1.5":
+                assert figure.usd == shipped["gpt-image-1.5"].figures()[quality, size].usd
+            else:
+                width, height = map(int, size.split("x"))
+                assert figure.usd == Decimal(tokens(quality, width, height)) * 30 / 1_000_000
+
+
+def test_only_one_model_is_told_how_closely_to_follow(shipped: dict[str, ModelEntry]) -> None:
+    assert {slug for slug, entry in shipped.items() if entry.fidelity and entry.protocol == "openai"} == {
+        "gpt-image-1.5"
+    }
+    assert {entry.previews for entry in shipped.values() if entry.protocol == "openai"} == {True}
+
+
+def test_families_and_successors_lead_to_models(shipped: dict[str, ModelEntry]) -> None:
+    assert {entry.family for entry in shipped.values()} <= set(shipped)
+    assert {entry.successor for entry in shipped.values()} <= {"", *shipped}
 
 
 def test_every_shipped_figure_has_a_source(shipped: dict[str, ModelEntry]) -> None:
