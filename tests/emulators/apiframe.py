@@ -31,6 +31,7 @@ from tests.emulators.apiframe_contract import (
 )
 from tests.emulators.core import Emulator
 from tests.emulators.faults import Fault
+from tests.emulators.files import find_size
 from tests.emulators.forms import read_form, read_json
 from tests.emulators.jobs import Job
 from tests.emulators.loopback import Request
@@ -180,11 +181,11 @@ class ApiframeEmulator(Emulator):
         return job
 
     def _find_file(self, address: str) -> bytes | None:
-        """Return what lies at an address: one of this provider's own files, as long as it lives."""
+        """Return what lies at an address: one of this provider's own pictures, as long as it lives."""
         file = self.media.files.get(urlsplit(address).path)
         if not file or not address.startswith(self.media.url) or time.time() > file.expires_at:
             return None
-        return file.picture.data
+        return file.picture.data if find_size(file.picture.data) else None
 
     def _credits(self) -> int:
         return int(self.settings.credits) - sum(self._cost(job) for job in self.jobs.all.values())
@@ -216,7 +217,8 @@ class ApiframeEmulator(Emulator):
             job.polls += 1
         more = len(jobs) > start + wanted.limit
         shown = [self._shown(job) for job in page if not job.is_lost]
-        return Reply({"jobs": shown, "nextCursor": page[-1].id if more else None, "hasMore": more})
+        document = {"jobs": shown, "nextCursor": page[-1].id if more else None, "hasMore": more}
+        return Reply(document | ({"models": sorted(MODELS)} if wanted.with_models else {}))
 
     async def _me(self, exchange: Exchange) -> Reply:
         team = {"id": _steady_id("team"), "name": "Studio", "credits": max(0, self._credits()), "plan": "pro"}

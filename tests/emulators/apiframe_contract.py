@@ -197,12 +197,13 @@ class Listing:
     search: str
     limit: int
     after: str
+    with_models: bool
 
 
 def read_listing(query: Mapping[str, str]) -> Listing:
     """Return the filter and the page of `GET /v2/jobs`; the cursor is the id of the last job seen (our choice)."""
     fields = Fields(query, _invalid_at(), is_form=True)
-    fields.only({"status", "model", "limit", "cursor", "scope", "search"})
+    fields.only({"status", "model", "limit", "cursor", "scope", "search", "include_models"})
     fields.choice("scope", "user", ("user", "team"))
     for name in ("cursor", "search"):
         if name in query and not _is_uuid(query[name]):
@@ -213,6 +214,7 @@ def read_listing(query: Mapping[str, str]) -> Listing:
         search=query.get("search", ""),
         limit=fields.integer("limit", 20, least=1, most=100),
         after=query.get("cursor", ""),
+        with_models=fields.choice("include_models", "false", ("true", "false")) == "true",
     )
 
 

@@ -157,9 +157,11 @@ def test_edit_shows_its_uploads(client: httpx.Client, emulator: EmulatorControl)
 def test_input_that_cannot_be_fetched_fails_the_job(client: httpx.Client, emulator: EmulatorControl) -> None:
     emulator.set(upload_seconds=-1)
     expired = upload(client).json()["url"]
+    emulator.set(upload_seconds=60)
+    broken = upload(client, PICTURE[:12]).json()["url"]
     failed = [
         finished(client, emulator, submit(client, input_images=[address]).json()["jobId"])
-        for address in (expired, "https://elsewhere.example/1.png")
+        for address in (expired, broken, "https://elsewhere.example/1.png")
     ]
 
     assert {(job["status"], job["error"], job["creditCost"]) for job in failed} == {
@@ -275,6 +277,7 @@ def test_list_gives_pages_newest_first(client: httpx.Client, emulator: EmulatorC
     assert [job["id"] for job in first["jobs"] + second["jobs"]] == jobs[::-1]
     assert (first["hasMore"], second["hasMore"], second["nextCursor"]) == (True, False, None)
     assert [job["id"] for job in client.get("/jobs?status=COMPLETED").json()["jobs"]] == [jobs[0]]
+    assert client.get("/jobs?include_models=true").json()["models"] == ["gpt-image-1.5", "gpt-image-2"]
     assert client.get("/jobs?limit=101").json() == {
         "error": "Validation failed",
         "details": {"limit": ["'limit' must be a whole number from 1 to 100."]},
