@@ -235,8 +235,9 @@ class ApiframeEmulator(Emulator):
         modality = exchange.query("modality", "image")
         if modality not in {"image", "video", "music"}:
             raise _refusal(400, "Validation failed", details={"modality": ["Invalid enum value"]})
-        entries = [{"id": name, "label": name, "modality": "image", "pricingMode": "per-output"} for name in MODELS]
-        return Reply({"models": entries if modality == "image" else []})
+        kept = [name for name in MODELS if name not in self.settings.retired and modality == "image"]
+        about = {"modality": "image", "pricingMode": "per-output"}
+        return Reply({"models": [{"id": name, "label": name, **about} for name in kept]})
 
     def _shown(self, job: Job) -> dict[str, Any]:
         cost = self._cost(job) if self.settings.credit_cost == "number" else None

@@ -4,7 +4,7 @@ The switches stand in `cloudflare_contract.Switches`. Requests need `Authorizati
 another account is 403 with 10000 (our choice of the pair), an id that is none has no route.
 
 Own faults, each with the documented code: `invalid_data` 5004, `incomplete` 3003, `no_such_model` 5007,
-`no_route` 7000, `not_permitted` 5016, `no_agreement` 5018, `account_limited` 3023, `account_blocked` 3041,
+`no_route` 7000, `forbidden` 5016, `no_agreement` 5018, `account_limited` 3023, `account_blocked` 3041,
 `aborted` 3008, `scanner_unpaid` 2021, `scanner_down` 7013, `quota_today` 3036, `out_of_capacity` 3040;
 `content_refused` is the guardrail's 2017. The gateway's limits, `rate_limited` 2003 and `spend_limit` 2041, have
 their codes from public reports; `provider_key` and `provider_key_unified` (2009 as 401 and 503) theirs from the
@@ -57,8 +57,7 @@ class CloudflareEmulator(Emulator):
         "no_such_model": _refusal(400, 5007, "No such model"),
         "no_route": _refusal(400, 7000, "No route for that URI"),
         "unauthorized": _refusal(401, 10000, "Authentication error"),
-        "forbidden": _refusal(403, 10000, "Authentication error"),
-        "not_permitted": _refusal(403, 5016, "Model agreement"),
+        "forbidden": _refusal(403, 5016, "Model agreement"),
         "no_agreement": _refusal(403, 5018, "Account not allowed for this model"),
         "account_limited": _refusal(403, 3023, "Account limited"),
         "account_blocked": _refusal(403, 3041, "Account blocked"),
@@ -140,7 +139,7 @@ class CloudflareEmulator(Emulator):
             message = f"Could not route to /client/v4/accounts/{account}, perhaps your object identifier is invalid?"
             raise _refusal(self.settings.route_status, 7003, message)
         if account != self.account_id:
-            raise self.refusals["forbidden"]
+            raise _refusal(403, 10000, "Authentication error")
 
     async def _run(self, exchange: Exchange) -> Reply:
         self._check_account(exchange.names["account"])

@@ -71,7 +71,7 @@ class Emulator(Serving):
         record = exchange.record
         record.prompt, record.model, record.n = order.prompt, order.model, order.n
         if order.model in self.settings.retired:
-            raise self.refusals["model_not_found"]
+            raise self.refusal_on_demand("model_not_found")
         fault = self._next_fault(order.prompt)
         record.fault = fault.name if fault else ""
         if fault and fault.place == "submit":

@@ -164,11 +164,13 @@ def test_status_of_refused_content_is_a_switch(client: httpx.Client, emulator: E
 
 
 def test_unknown_model_and_path(client: httpx.Client, emulator: EmulatorControl) -> None:
-    emulator.set(retired=["openai/gpt-image-1-5"])
-    statuses = [generate(client, model=model).status_code for model in ("openai/gpt-image-1-5", "openai/dall-e-3")]
+    models = ("openai/gpt-image-1-5", "openai/dall-e-3")
+    emulator.set(retired=[models[0]])
+    statuses = [generate(client, model=model).status_code for model in models]
     emulator.set(unknown_model=404)
+    statuses += [generate(client, model=model).status_code for model in models]
 
-    assert (statuses, generate(client, model="openai/dall-e-3").status_code) == ([400, 400], 404)
+    assert statuses == [400, 400, 404, 404]
     assert client.get("/images").status_code == 404
 
 

@@ -262,6 +262,14 @@ def test_every_call_but_the_models_wants_the_key_in_its_own_header(emulator: Emu
         assert bearer.get("/models?modality=text").status_code == 400
 
 
+def test_retired_model_is_gone_and_unlisted(client: httpx.Client, emulator: EmulatorControl) -> None:
+    emulator.set(retired=["gpt-image-1.5"])
+    refused = submit(client)
+
+    assert (refused.status_code, list(refused.json()["details"])) == (400, ["model"])
+    assert [model["id"] for model in client.get("/models").json()["models"]] == ["gpt-image-2"]
+
+
 def test_job_id_that_is_none_and_one_that_is_unknown(client: httpx.Client) -> None:
     assert client.get("/jobs/job_1").status_code == 400
     assert client.get(f"/jobs/{uuid4()}").status_code == 404

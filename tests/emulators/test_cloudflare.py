@@ -80,7 +80,7 @@ def test_edit_shows_its_input(client: httpx.Client, emulator: EmulatorControl) -
         ("no_such_model", 400, 5007),
         ("no_route", 400, 7000),
         ("unauthorized", 401, 10000),
-        ("not_permitted", 403, 5016),
+        ("forbidden", 403, 5016),
         ("no_agreement", 403, 5018),
         ("account_limited", 403, 3023),
         ("account_blocked", 403, 3041),
