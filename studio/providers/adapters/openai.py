@@ -45,7 +45,7 @@ from studio.providers.adapters.streams import StreamedPreviews, events_in, read_
 MOST_PREVIEWS = 3
 _OPTIONS = ("size", "quality", "background", "output_format", "moderation", "input_fidelity")
 _REPORTED = ("usage", "size", "quality", "background", "output_format")
-_MAKE = Offer(
+MAKE = Offer(
     sizes=re.compile(r"auto|[1-9]\d{1,4}x[1-9]\d{1,4}"),
     values={
         "quality": frozenset({"auto", "low", "medium", "high", "xhigh", "max"}),
@@ -58,8 +58,8 @@ _MAKE = Offer(
 )
 # The form of an edit has no field for moderation.
 _EDIT = replace(
-    _MAKE,
-    values={name: values for name, values in _MAKE.values.items() if name != "moderation"}
+    MAKE,
+    values={name: values for name, values in MAKE.values.items() if name != "moderation"}
     | {"input_fidelity": frozenset({"low", "high"})},
     references=16,
     mask=True,
@@ -106,10 +106,11 @@ class OpenAIAdapter:
         headers = _headers(endpoint, secret)
         base_url = endpoint.base_url.rstrip("/")
         if not request.references:
-            body = generation_body(request)
+            MAKE.check(request)
+            body = json_body(body_fields(MAKE, request))
             return HttpRequest("POST", f"{base_url}/images/generations", headers, body, JSON, secret)
         _EDIT.check(request)
-        fields = {name: _form_value(value) for name, value in _fields(_EDIT, request).items()}
+        fields = {name: _form_value(value) for name, value in body_fields(_EDIT, request).items()}
         parts, content_type = multipart(({"size": "auto"} | fields).items(), edit_files(request))
         return HttpRequest("POST", f"{base_url}/images/edits", headers, parts, content_type, secret)
 
@@ -150,12 +151,6 @@ class OpenAIAdapter:
         )
 
 
-def generation_body(request: ImageRequest) -> bytes:
-    """Return the JSON body of a generation; raises Unsupported for what no OpenAI model takes."""
-    _MAKE.check(request)
-    return json_body(_fields(_MAKE, request))
-
-
 def edit_files(request: ImageRequest) -> Iterator[tuple[str, InputImage]]:
     """Yield the pictures of an edit under their names: one is `image`, of several each is `image[]`."""
     name = "image" if len(request.references) == 1 else "image[]"
@@ -176,7 +171,8 @@ def _headers(endpoint: Endpoint, secret: str) -> dict[str, str]:
     return headers
 
 
-def _fields(offer: Offer, request: ImageRequest) -> dict[str, Any]:
+def body_fields(offer: Offer, request: ImageRequest) -> dict[str, Any]:
+    """Return the fields of a generation or an edit, its pictures apart."""
     fields: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": request.n}
     fields |= offer.chosen(request, *_OPTIONS)
     if request.compression is not None and request.output_format in {"jpeg", "webp"}:

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
@@ -26,6 +27,7 @@ PALETTES: Sequence[tuple[Colour, Colour, Colour, Colour]] = (
 _HILLS = {"low": 3, "medium": 5}
 _MOST_HILLS = 7
 _CAPTION_LETTERS = 240
+_THUMBNAIL = 512
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,19 @@ class Practice:
     transparent: bool = False
     format: str = "png"
     compression: int | None = None
+    references: tuple[Image.Image, ...] = ()
+
+
+def thumbnails(paths: Sequence[Path]) -> list[Image.Image]:
+    """Return the references small, to be shown in the drawing; raises OSError for what is no picture."""
+    found: list[Image.Image] = []
+    for path in paths:
+        with Image.open(path) as image:
+            # JPEG files are read small at once.
+            image.draft("RGB", (_THUMBNAIL, _THUMBNAIL))
+            image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+            found.append(ImageOps.exif_transpose(image).convert("RGBA"))
+    return found
 
 
 def draw(practice: Practice) -> bytes:
@@ -59,6 +74,7 @@ def draw(practice: Practice) -> bytes:
         _hill(image, practice, dice, depth, _mix(horizon, near, depth))
     if practice.quality not in _HILLS:
         image = _grained(image, practice)
+    _references(image, practice)
     _caption(image, practice)
     return _encoded(image, practice)
 
@@ -112,10 +128,27 @@ def _grained(image: Image.Image, practice: Practice) -> Image.Image:
     return Image.merge(image.mode, bands)
 
 
+def _references(image: Image.Image, practice: Practice) -> None:
+    """Lay the references over the sky, four in a row or, of many, eight."""
+    edge = min(practice.width, practice.height)
+    in_row = 4 if len(practice.references) <= 4 else 8
+    margin, gap = round(edge * 0.04), round(edge * 0.012)
+    tile = (edge - 2 * margin) // in_row - gap
+    for number, reference in enumerate(practice.references):
+        row, column = divmod(number, in_row)
+        shown = ImageOps.fit(reference, (tile, tile))
+        card = Image.new(image.mode, (tile, tile), (236, 236, 240))
+        card.paste(shown.convert(image.mode), (0, 0), shown.getchannel("A"))
+        place = margin + column * (tile + gap), round(edge * 0.16) + row * (tile + gap)
+        image.paste(card, place)
+
+
 def _caption(image: Image.Image, practice: Practice) -> None:
     edge = min(practice.width, practice.height)
     margin, small, large = round(edge * 0.04), max(11, round(edge * 0.022)), max(13, round(edge * 0.032))
     facts = [practice.quality, f"{practice.width}x{practice.height}"]
+    if practice.references:
+        facts.insert(0, f"from {len(practice.references)} reference{'s' if len(practice.references) > 1 else ''}")
     if practice.count > 1:
         facts.insert(0, f"{practice.slot + 1} of {practice.count}")
     _label(image, [MARK, " · ".join(facts)], small, margin, top=True)

@@ -9,20 +9,25 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pybase64
+from PIL import Image
 
-from studio.providers.adapters.base import Endpoint, HttpRequest, ImageRequest
+from studio.providers.adapters.asking import JSON, json_body
+from studio.providers.adapters.base import Answer, Check, Endpoint, HttpRequest, ImageRequest
 from studio.providers.adapters.errors import Unsupported
-from studio.providers.adapters.openai import OpenAIAdapter, generation_body
-from studio.providers.adapters.practice import Practice, draw
+from studio.providers.adapters.offers import Offer
+from studio.providers.adapters.openai import MAKE, OpenAIAdapter, body_fields
+from studio.providers.adapters.practice import Practice, draw, thumbnails
 
 SCHEME = "rehearsal"
-ADDRESS = f"{SCHEME}://studio/v1/images/generations"
+BASE = f"{SCHEME}://studio/v1"
 MOST_DELAY = 600.0
 _MOST_PIXELS = 8_294_400
 
@@ -45,6 +50,7 @@ BODIES: Mapping[str, str] = {
     "no_data": '{"created": 0}',
 }
 FAILURES = frozenset({*REFUSALS, *BODIES, "truncated_base64", "fewer", "hang", "reset_before"})
+_OFFER: Offer = replace(MAKE, references=16)
 
 
 class RehearsalAdapter(OpenAIAdapter):
@@ -60,16 +66,35 @@ class RehearsalAdapter(OpenAIAdapter):
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call; the address is always the rehearsal's own, whatever the connection says."""
-        headers = {
-            "x-rehearsal-delay": str(_number(endpoint.options, "delay", 0.0, MOST_DELAY)),
-            "x-rehearsal-failure-rate": str(_number(endpoint.options, "failure_rate", 1.0, 1.0)),
-        }
-        failure = endpoint.options.get("failure") or ""
-        if failure:
-            if failure not in FAILURES:
-                raise _wrong_option("failure", f"one of {', '.join(sorted(FAILURES))}")
-            headers["x-rehearsal-failure"] = failure
-        return HttpRequest("POST", ADDRESS, headers, generation_body(request), "application/json")
+        _OFFER.check(request)
+        body = body_fields(_OFFER, request)
+        if not request.references:
+            return HttpRequest("POST", f"{BASE}/images/generations", _headers(endpoint), json_body(body), JSON)
+        # The pictures stay where they are: whoever draws is in this very process.
+        body["references"] = [str(image.path) for image in request.references]
+        return HttpRequest("POST", f"{BASE}/images/edits", _headers(endpoint), json_body(body), JSON)
+
+    def build_check(self, endpoint: Endpoint) -> HttpRequest:
+        """Return the question for the models."""
+        return HttpRequest("GET", f"{BASE}/models", _headers(endpoint))
+
+    def read_check(self, endpoint: Endpoint, answer: Answer) -> Check:
+        """Return that there is nothing that could be wrong."""
+        shown = super().read_check(endpoint, answer)
+        return replace(shown, checked="Practice pictures are drawn on this machine: no key, no cost.", unchecked="")
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {
+        "x-rehearsal-delay": str(_number(endpoint.options, "delay", 0.0, MOST_DELAY)),
+        "x-rehearsal-failure-rate": str(_number(endpoint.options, "failure_rate", 1.0, 1.0)),
+    }
+    failure = endpoint.options.get("failure") or ""
+    if failure:
+        if failure not in FAILURES:
+            raise _wrong_option("failure", f"one of {', '.join(sorted(FAILURES))}")
+        headers["x-rehearsal-failure"] = failure
+    return headers
 
 
 def _number(options: Mapping[str, Any], name: str, default: float, most: float) -> float:
@@ -87,14 +112,14 @@ def _wrong_option(name: str, wanted: str) -> Unsupported:
 
 
 class RehearsalTransport(httpx.AsyncBaseTransport):
-    """Answers `POST /v1/images/generations` with drawn pictures."""
+    """Answers generations and edits with drawn pictures, and lists its one model."""
 
     def __init__(self) -> None:
         self._artists = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rehearsal")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Wait, fail or draw, as the request's headers say."""
-        body = json.loads(await request.aread())
+        content = await request.aread()
         wire = request.extensions.get("wire")
         if wire:
             wire.sent = True
@@ -103,35 +128,30 @@ class RehearsalTransport(httpx.AsyncBaseTransport):
             await trace("http11.send_request_body.complete", {})
         await asyncio.sleep(float(request.headers.get("x-rehearsal-delay", 0)))
         failure = request.headers.get("x-rehearsal-failure", "")
-        rate = float(request.headers.get("x-rehearsal-failure-rate", 1))
         # Exactly 1 always fails and exactly 0 never does.
-        if failure and secrets.SystemRandom().random() < rate:
-            return await self._fail(failure, body)
-        return await self._pictures(body, "")
+        if secrets.SystemRandom().random() >= float(request.headers.get("x-rehearsal-failure-rate", 1)):
+            failure = ""
+        if refusal := await _refusal(failure):
+            return refusal
+        if request.method == "GET":
+            return _answer(200, {"object": "list", "data": [{"id": "rehearsal", "object": "model"}]})
+        return await self._pictures(json.loads(content), failure)
 
     async def aclose(self) -> None:
         """End the drawing threads."""
         self._artists.shutdown(wait=False, cancel_futures=True)
 
-    async def _fail(self, failure: str, body: dict[str, Any]) -> httpx.Response:
-        if failure == "reset_before":
-            raise httpx.ReadError("the rehearsed connection was reset")
-        if failure == "hang":
-            await asyncio.sleep(24 * 3600)
-        if failure in REFUSALS:
-            status, kind, code, message = REFUSALS[failure]
-            return _answer(status, {"error": {"message": message, "type": kind, "param": None, "code": code}})
-        if failure in BODIES:
-            return _response(200, BODIES[failure].encode())
-        return await self._pictures(body, failure)
-
     async def _pictures(self, body: dict[str, Any], failure: str) -> httpx.Response:
         size = _pixels(body.get("size", "auto"))
         if size is None:
-            message = "This size cannot be drawn."
-            return _answer(400, {"error": {"message": message, "type": "invalid_request_error", "param": "size"}})
+            return _invalid("size", "This size cannot be drawn.")
         loop = asyncio.get_running_loop()
-        orders = _orders(body, size)
+        paths = [Path(path) for path in body.get("references", ())]
+        try:
+            references = await loop.run_in_executor(self._artists, thumbnails, paths)
+        except (OSError, Image.DecompressionBombError):
+            return _invalid("image", "A reference picture cannot be read.")
+        orders = _orders(body, size, references)
         if failure == "fewer":
             orders = orders[:-1]
         drawn = await asyncio.gather(*(loop.run_in_executor(self._artists, _drawn, order) for order in orders))
@@ -150,6 +170,22 @@ class RehearsalTransport(httpx.AsyncBaseTransport):
         )
 
 
+async def _refusal(failure: str) -> httpx.Response | None:
+    """Fail before anything is drawn, if that is what the failure means."""
+    if failure == "reset_before":
+        raise httpx.ReadError("the rehearsed connection was reset")
+    if failure == "hang":
+        await asyncio.sleep(24 * 3600)
+    if failure in REFUSALS:
+        status, kind, code, message = REFUSALS[failure]
+        return _answer(status, {"error": {"message": message, "type": kind, "param": None, "code": code}})
+    return _response(200, BODIES[failure].encode()) if failure in BODIES else None
+
+
+def _invalid(param: str, message: str) -> httpx.Response:
+    return _answer(400, {"error": {"message": message, "type": "invalid_request_error", "param": param}})
+
+
 def _pixels(size: str) -> tuple[int, int] | None:
     if size == "auto":
         return 1024, 1024
@@ -159,7 +195,7 @@ def _pixels(size: str) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _orders(body: dict[str, Any], size: tuple[int, int]) -> list[Practice]:
+def _orders(body: dict[str, Any], size: tuple[int, int], references: Sequence[Image.Image]) -> list[Practice]:
     take, count = secrets.token_hex(4), body.get("n", 1)
     return [
         Practice(
@@ -173,6 +209,7 @@ def _orders(body: dict[str, Any], size: tuple[int, int]) -> list[Practice]:
             transparent=body.get("background") == "transparent",
             format=body.get("output_format", "png"),
             compression=body.get("output_compression"),
+            references=tuple(references),
         )
         for slot in range(count)
     ]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFont
 
-from studio.providers.adapters.base import Endpoint, ImageRequest, ImageResult
+from studio.providers.adapters.base import Check, Endpoint, ImageRequest, ImageResult, InputImage
 from studio.providers.adapters.errors import ProviderError, Unsupported
 from studio.providers.adapters.practice import Practice, draw, wrapped
 from studio.providers.adapters.registry import ADAPTERS
@@ -15,6 +15,7 @@ from studio.providers.adapters.rehearsal import FAILURES
 from tests.emulators import mishaps
 from tests.emulators.openai import REFUSALS
 from tests.providers.adapters.door import send
+from tests.providers.adapters.parts import picture
 
 ADAPTER = ADAPTERS["rehearsal"]
 SMALL = ImageRequest(model="rehearsal", prompt="Three paper boats", size="256x256", quality="low")
@@ -65,6 +66,69 @@ def test_transparent_picture_is_clear_where_nothing_is_drawn(spool: Path, output
 
 def test_opaque_picture_has_no_alpha(spool: Path) -> None:
     assert [image.mode for image in opened(rehearse(spool, replace(SMALL, background="opaque")))] == ["RGB"]
+
+
+def painted(folder: Path, colour: str, name: str = "a.png", **how: Any) -> InputImage:
+    path = folder / f"{colour}-{name}"
+    Image.new("RGB", (300, 200), colour).save(path, **how)
+    return InputImage(path, path.stat().st_size, f"image/{path.suffix[1:]}", name)
+
+
+@pytest.mark.parametrize("background", ["opaque", "transparent"])
+def test_references_are_shown_in_the_drawing(tmp_path: Path, spool: Path, background: str) -> None:
+    references = (
+        painted(tmp_path, "red"),
+        painted(tmp_path, "blue", "b.jpeg"),
+        painted(tmp_path, "lime", "c.webp", lossless=True),
+    )
+
+    (image,) = opened(rehearse(spool, replace(SMALL, references=references, background=background)))
+
+    shown = image.convert("RGB")
+    colours = [shown.getpixel((10 + number * 58 + 25, 41 + 25)) for number in range(3)]
+    assert colours == [(255, 0, 0), (0, 0, 254), (0, 255, 0)]
+    assert image.getpixel((35, 66)) == ((255, 0, 0, 255) if background == "transparent" else (255, 0, 0))
+
+
+def test_many_references_fit(tmp_path: Path, spool: Path) -> None:
+    references = (painted(tmp_path, "red"),) * 16
+
+    (image,) = opened(rehearse(spool, replace(SMALL, references=references)))
+
+    assert [image.getpixel((10 + number * 29 + 12, 41 + 29 + 12)) for number in range(8)] == [(255, 0, 0)] * 8
+
+
+def test_reference_that_is_no_picture_is_refused(tmp_path: Path, spool: Path) -> None:
+    with pytest.raises(ProviderError) as caught:
+        rehearse(spool, replace(SMALL, references=(picture(tmp_path),)))
+
+    assert (caught.value.kind, caught.value.provider_message) == (
+        "invalid_request",
+        "A reference picture cannot be read.",
+    )
+
+
+def test_mask_is_not_offered(tmp_path: Path, spool: Path) -> None:
+    with pytest.raises(Unsupported):
+        rehearse(spool, replace(SMALL, references=(picture(tmp_path),), mask=picture(tmp_path)))
+
+
+def check(spool: Path, **options: Any) -> Check:
+    endpoint = Endpoint("rehearsal", "rehearsal://studio", options=options)
+    return ADAPTER.read_check(endpoint, send(ADAPTER.build_check(endpoint), spool))
+
+
+def test_check_says_that_there_is_nothing_to_check(spool: Path) -> None:
+    assert check(spool) == Check(
+        checked="Practice pictures are drawn on this machine: no key, no cost.", models=frozenset({"rehearsal"})
+    )
+
+
+def test_check_fails_as_the_connection_rehearses(spool: Path) -> None:
+    with pytest.raises(ProviderError) as caught:
+        check(spool, failure="unauthorized")
+
+    assert caught.value.kind == "auth"
 
 
 def test_pictures_of_one_call_differ(spool: Path) -> None:
