@@ -59,6 +59,13 @@ def test_every_shape_is_drawn_by_the_styles():
     }
 
 
+@pytest.mark.parametrize("style", sorted((STATIC / "css").rglob("*.css")), ids=_name)
+def test_no_style_is_for_whatever_follows(style):
+    """A browser then styles everything around anew wherever one comes or goes: the grid with every page."""
+    rules = re.sub(r"/\*.*?\*/", "", style.read_text(), flags=re.DOTALL)
+    assert re.findall(r"[+~] *\*", rules) == []
+
+
 def test_old_browsers_get_the_light_column():
     tokens = (STATIC / "css" / "tokens.css").read_text()
     both, fallback = tokens.split("@supports not (color: light-dark(#000, #fff))")

@@ -37,9 +37,10 @@ export class Grid {
     leaf.after(this.below);
     this.measure();
     this.url = addressOf(location);
-    this.pages = [{ href: partOf(location), html: null, height: 0, leaf, isFull: true }];
+    this.pages = [{ href: partOf(location), master: null, height: 0, leaf, isFull: true }];
     this.recent = [];
     this.loading = new Set();
+    this.awake = new WeakSet();
     this.away = new AbortController();
     layOut(leaf, this.measures);
     this.pages[0].height = this.heightOf(leaf);
@@ -47,6 +48,9 @@ export class Grid {
     if (place) this.returnTo(place);
     new ResizeObserver(() => this.resize()).observe(shelf);
     addEventListener("scroll", () => this.soon(), { passive: true, signal: this.away.signal });
+    for (const name of ["pointerover", "focusin"]) {
+      shelf.addEventListener(name, ({ target }) => this.wake(target.closest(".tile")), { signal: this.away.signal });
+    }
     this.soon();
   }
 
@@ -87,10 +91,11 @@ export class Grid {
     // Another chain than before, since pictures came or went: it is followed anew, unless it is on the screen.
     if (known && (known.href === href || known.leaf)) return;
     this.pages.splice(index + 1);
-    if (href) this.pages.push({ href, html: null, height: page.height, leaf: null, isFull: false });
+    if (href) this.pages.push({ href, master: null, height: page.height, leaf: null, isFull: false });
   }
 
-  // Which leaves should be there, then at most one of them filled: a frame never has to build two.
+  // Which leaves should be there, then at most one of them filled, before the frame shows how high it was guessed. Their
+  // pictures follow in tasks of their own.
   update() {
     const start = -this.above.getBoundingClientRect().top;
     const end = start + innerHeight;
@@ -100,17 +105,25 @@ export class Grid {
     const middle = (start + end) / 2;
     const distance = (page) => Math.abs(page.top + page.height / 2 - middle);
     missing.sort((one, other) => distance(one) - distance(other));
-    const ready = missing.find((page) => page.html);
-    const growing = this.pages.find((page) => page.rest?.length);
-    if (growing) this.grow(growing);
-    else if (ready) this.fill(ready);
-    if (growing || ready) this.soon();
-    for (const page of missing) if (!page.html) this.load(page);
+    const ready = missing.find((page) => page.master);
+    if (ready) {
+      this.fill(ready);
+      this.soon();
+    }
+    if (this.pages.some((page) => page.rest?.length)) this.task ??= setTimeout(() => this.build());
+    for (const page of missing) if (!page.master) this.load(page);
     const isUnderWay = (page) => !page.isFull || page.rest?.length > 0;
     const inView = this.pages.filter((page) => page.top < end && page.top + page.height > start);
     this.shelf.ariaBusy = String(inView.some(isUnderWay));
     const next = this.pages[reach.to + 1];
-    if (next && !next.html && next.top - end < 3 * innerHeight) this.load(next);
+    if (next && !next.master && next.top - end < 3 * innerHeight) this.load(next);
+  }
+
+  build() {
+    this.task = null;
+    const growing = this.pages.find((page) => page.rest?.length);
+    if (growing) this.grow(growing);
+    this.soon();
   }
 
   reach(start, end) {
@@ -173,9 +186,7 @@ export class Grid {
   }
 
   fill(page) {
-    const holder = document.createElement("template");
-    holder.innerHTML = page.html;
-    const made = holder.content.querySelector(".leaf");
+    const made = page.master.cloneNode(true);
     this.leaveOutRepeats(page, made);
     layOut(made, this.measures);
     page.rest = tilesIn(made).map((tile) => [tile.parentElement, tile]);
@@ -190,14 +201,18 @@ export class Grid {
 
   // The boxes of a new leaf have their measures already, so nothing moves while its pictures follow.
   grow(page, most = AT_ONCE) {
-    for (const [box, tile] of page.rest.splice(0, most)) {
-      box.append(tile);
-      window.htmx?.process(tile);
-    }
+    for (const [box, tile] of page.rest.splice(0, most)) box.append(tile);
     if (page.rest.length) return;
     page.leaf.dispatchEvent(new CustomEvent("grid:page", { bubbles: true }));
     this.arrive(page);
     if (this.isFocusLost) this.focusVisible();
+  }
+
+  // What acts on a picture comes to life as a pointer or the focus comes to it: most are only scrolled past.
+  wake(tile) {
+    if (!tile || this.awake.has(tile)) return;
+    this.awake.add(tile);
+    window.htmx?.process(tile);
   }
 
   // A page fetched again may reach into the next one, since something was taken away between.
@@ -233,12 +248,17 @@ export class Grid {
     this.soon();
   }
 
-  async fetchText(href) {
+  // Read outside the document, where no picture of it is asked for yet; what is shown is a copy.
+  async fetchLeaf(href) {
     const answer = await fetch(href, { headers: { "HX-Request": "true" }, signal: this.away.signal });
     const elsewhere = answer.headers.get("HX-Redirect");
     if (elsewhere) location.assign(elsewhere);
     if (!answer.ok) throw new TypeError(`status ${answer.status}`);
-    return answer.text();
+    const holder = document.createElement("template");
+    holder.innerHTML = await answer.text();
+    const leaf = holder.content.querySelector(".leaf");
+    if (!leaf) throw new TypeError("no page of pictures");
+    return leaf;
   }
 
   async attempt(page, work) {
@@ -257,26 +277,19 @@ export class Grid {
 
   load(page) {
     return this.attempt(page, async () => {
-      this.remember(page, await this.fetchText(page.href));
-      if (this.pages.includes(page)) this.follow(page, this.nextIn(page.html));
+      this.remember(page, await this.fetchLeaf(page.href));
+      if (this.pages.includes(page)) this.follow(page, page.master.dataset.next);
     });
   }
 
-  nextIn(html) {
-    const found = /data-next="([^"]*)"/.exec(html);
-    const area = document.createElement("textarea");
-    area.innerHTML = found?.[1] ?? "";
-    return area.value;
-  }
-
-  remember(page, html) {
-    page.html = html;
+  remember(page, leaf) {
+    page.master = leaf;
     this.recent = [...this.recent.filter((each) => each !== page), page];
-    while (this.recent.length > KEPT_IN_MEMORY) this.recent.shift().html = null;
+    while (this.recent.length > KEPT_IN_MEMORY) this.recent.shift().master = null;
   }
 
   forget(leaf) {
-    for (const page of this.pages) if (page.leaf === leaf) page.html = null;
+    for (const page of this.pages) if (page.leaf === leaf) page.master = null;
   }
 
   tellFailure(page) {
@@ -293,7 +306,7 @@ export class Grid {
 
   refresh() {
     for (const page of this.pages) {
-      page.html = null;
+      page.master = null;
       if (page.leaf) page.isFull = false;
     }
     this.soon();
@@ -329,7 +342,7 @@ export class Grid {
     this.goal = place;
     const [first] = this.pages;
     const scale = place.width / this.width;
-    this.pages = place.pages.map(([href, height]) => ({ href, html: null, height: height * scale, leaf: null, isFull: false }));
+    this.pages = place.pages.map(([href, height]) => ({ href, master: null, height: height * scale, leaf: null, isFull: false }));
     this.pages[0] = first;
     const from = Math.max(0, place.page);
     this.show({ from, to: from });
@@ -356,5 +369,6 @@ export class Grid {
   stop() {
     this.away.abort();
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.task);
   }
 }

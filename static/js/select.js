@@ -29,21 +29,22 @@ const inBytes = (bytes) => {
   return `${size.toLocaleString("en", { maximumFractionDigits: 1 })} ${unit}`;
 };
 
-// A part of the grid takes its place in the known order: where its own pictures stand, or beside its neighbours.
+// A part of the grid takes its place in the known order: where its own pictures stand, or beside its neighbours. Only what
+// was seen before has to be looked for, among all that was seen.
 const learn = (node) => {
   const picks = picksIn(node);
   const ids = picks.map((pick) => pick.value);
+  const own = new Set(ids.filter((id) => sizes.has(id)));
   for (const pick of picks) sizes.set(pick.value, Number(pick.dataset.size));
   if (!ids.length) return;
-  const own = new Set(ids);
-  const first = order.findIndex((id) => own.has(id));
-  order = order.filter((id) => !own.has(id));
+  const first = own.size ? order.findIndex((id) => own.has(id)) : -1;
+  if (first >= 0) order = order.filter((id) => !own.has(id));
   order.splice(first >= 0 ? Math.min(first, order.length) : placeOf(node), 0, ...ids);
 };
 
 const placeOf = (node) => {
   for (let other = node.previousElementSibling; other; other = other.previousElementSibling) {
-    const at = order.indexOf(picksIn(other).at(-1)?.value);
+    const at = order.lastIndexOf(picksIn(other).at(-1)?.value);
     if (at >= 0) return at + 1;
   }
   for (let other = node.nextElementSibling; other; other = other.nextElementSibling) {

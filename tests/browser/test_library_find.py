@@ -211,6 +211,10 @@ def test_pages_come_and_go_and_nothing_jumps(site: Site, visit: Visit) -> None:
         maya.page.mouse.wheel(0, 3000)
         expect(maya.page.get_by_text("These images did not load.")).to_be_visible()
         maya.inspect("library-failed")
+        # An answer that is no page of pictures is none.
+        maya.page.route("**/library/?cursor=*", lambda route: route.fulfill(body="<p>Elsewhere</p>"), times=1)
+        maya.page.get_by_role("button", name="Retry").click()
+        expect(maya.page.get_by_text("These images did not load.")).to_be_visible()
     maya.page.get_by_role("button", name="Retry").click()
     expect(maya.page.get_by_text("These images did not load.")).to_have_count(0)
 
@@ -221,6 +225,15 @@ def test_pages_come_and_go_and_nothing_jumps(site: Site, visit: Visit) -> None:
     # The picture that had the focus is not in the document any more, and the focus is on one that can be seen.
     expect(maya.page.get_by_role("img", name="Harbour number 199.")).to_have_count(0)
     assert maya.page.evaluate(_FOCUSED) != "BODY"
+
+    # What acts on a picture works without leaving the page also where the picture has come by scrolling.
+    library.tiles.last.hover()
+    library.tiles.last.get_by_role("button", name="Favourite").click()
+    expect(library.tiles.last.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+    library.tiles.first.get_by_role("link").focus()
+    maya.page.keyboard.press("f")
+    expect(library.tiles.first.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+    expect(library.leaves).to_have_count(3)
 
     maya.page.evaluate("scrollBy({ top: -1500, behavior: 'instant' })")
     library.rest()

@@ -135,6 +135,13 @@ def test_icon_points_into_the_sprite():
     )
 
 
+def test_icon_that_is_drawn_holds_the_shapes_of_its_symbol():
+    html = Template('{% load studio %}{% icon "heart" "on" is_drawn=True %}').render(Context())
+    assert html.startswith('<svg class="i on" viewBox="0 0 24 24" aria-hidden="true"><path d="M2 9.5a5.5 ')
+    assert html.endswith('" /></svg>')
+    assert "<use" not in html
+
+
 class Sample(forms.Form):
     name = forms.CharField()
     note = forms.CharField(widget=forms.Textarea(attrs={"rows": 2, "class": "mono"}))

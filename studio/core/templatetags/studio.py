@@ -4,10 +4,14 @@ import math
 import re
 import uuid
 import zlib
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 from django import forms, template
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils import timezone
@@ -22,6 +26,7 @@ MULTIPLY = "\N{MULTIPLICATION SIGN}"
 HUES = 6
 # The shapes pictures.css knows as [data-ar="…"]: a closed set, because the content policy allows no inline style.
 SHAPES = ("1:1", "5:4", "4:5", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "2:1", "1:2", "3:1", "1:3")
+_SYMBOL = re.compile(r'<symbol id="([a-z0-9-]+)" viewBox="0 0 24 24">(.*?)</symbol>', re.DOTALL)
 
 
 @register.filter("credits")
@@ -147,14 +152,25 @@ def aspect(value: object) -> str:
 
 
 @register.simple_tag
-def icon(name: str, classes: str = "") -> SafeString:
-    """One symbol of the sprite, hidden from screen readers: a word beside it or an aria-label says what it means."""
+def icon(name: str, classes: str = "", *, is_drawn: bool = False) -> SafeString:
+    """One symbol of the sprite, hidden from screen readers: a word beside it or an aria-label says what it means.
+
+    Drawn, it holds the symbol's shapes itself: a browser asks for the sprite and copies the symbol anew with every
+    reference, which is too much for what stands in a page hundreds of times.
+    """
+    look = f"i {classes}".strip()
+    if is_drawn:
+        return format_html('<svg class="{}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>', look, _shapes()[name])
     return format_html(
-        '<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>',
-        f"i {classes}".strip(),
-        static("img/icons.svg"),
-        name,
+        '<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>', look, static("img/icons.svg"), name
     )
+
+
+@cache
+def _shapes() -> Mapping[str, SafeString]:
+    """What each symbol of the sprite consists of; all of them have the same box."""
+    sprite = Path(str(finders.find("img/icons.svg"))).read_text()
+    return {name: SafeString(shapes) for name, shapes in _SYMBOL.findall(sprite)}
 
 
 @register.filter
