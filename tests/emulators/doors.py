@@ -19,8 +19,13 @@ CONTROL = "/_control/"
 async def open_door(emulator: "Emulator", request: Request, wire: Wire) -> None:
     """Answer one request of a test."""
     body = json.loads(request.body or b"{}")
-    document = await _act(emulator, request.path.removeprefix(CONTROL), body)
-    await wire.answer(200, json.dumps(document).encode(), content_type="application/json")
+    status = 200
+    try:
+        document = await _act(emulator, request.path.removeprefix(CONTROL), body)
+    except (KeyError, TypeError) as error:
+        # A setting or a job that this emulator does not know is a mistake of the test, which has to hear of it.
+        status, document = 400, {"error": str(error)}
+    await wire.answer(status, json.dumps(document).encode(), content_type="application/json")
 
 
 async def _act(emulator: "Emulator", door: str, body: dict[str, Any]) -> Any:

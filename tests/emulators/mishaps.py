@@ -69,7 +69,7 @@ async def _reset_before(call: Call, wire: Wire) -> int:
 
 async def _half(call: Call, wire: Wire) -> None:
     body = call.body
-    await wire.head(200, {"content-type": "application/json", **call.headers, "content-length": str(len(body))})
+    await wire.head(call.status, {"content-type": "application/json", **call.headers, "content-length": str(len(body))})
     await wire.write(body[: len(body) // 2])
 
 
@@ -78,22 +78,22 @@ async def _reset_body(call: Call, wire: Wire) -> int:
     # Let the first half reach the client, so that the reset falls into the middle of its reading.
     await asyncio.sleep(0.05)
     wire.reset()
-    return 200
+    return call.status
 
 
 async def _cut_body(call: Call, wire: Wire) -> int:
     await _half(call, wire)
-    return 200
+    return call.status
 
 
 async def _chunked(call: Call, wire: Wire, *, closing: bytes) -> int:
     body = call.body
-    await wire.head(200, {"content-type": "application/json", **call.headers, "transfer-encoding": "chunked"})
+    await wire.head(call.status, {"content-type": "application/json", **call.headers, "transfer-encoding": "chunked"})
     for start in range(0, len(body), 65_536):
         piece = body[start : start + 65_536]
         await wire.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
     await wire.write(closing)
-    return 200
+    return call.status
 
 
 async def _chunked_cut(call: Call, wire: Wire) -> int:
@@ -105,26 +105,26 @@ async def _chunked_whole(call: Call, wire: Wire) -> int:
 
 
 async def _drip(call: Call, wire: Wire) -> int:
-    await wire.head(200, {"content-type": "application/json", **call.headers, "content-length": "1000000"})
+    await wire.head(call.status, {"content-type": "application/json", **call.headers, "content-length": "1000000"})
     for _ in itertools.count():
         await wire.write(b" ")
         await asyncio.sleep(call.fault.number("every", 0.05))
-    return 200
+    return call.status
 
 
 async def _huge(call: Call, wire: Wire) -> int:
     megabytes = int(call.fault.number("megabytes", 200))
     length = {} if "chunked" in call.fault.parameters else {"content-length": str(megabytes * 1_000_000 + 16)}
-    await wire.head(200, {"content-type": "application/json", **call.headers, **length})
+    await wire.head(call.status, {"content-type": "application/json", **call.headers, **length})
     await wire.write(b'{"data": [], "x":')
     for _ in range(megabytes):
         await wire.write(b" " * 1_000_000)
-    return 200
+    return call.status
 
 
 async def _gzip_bomb(call: Call, wire: Wire) -> int:
     megabytes = int(call.fault.number("megabytes", 1000))
-    return await _send(call, wire, 200, _packed_blanks(megabytes), content_encoding="gzip")
+    return await _send(call, wire, call.status, _packed_blanks(megabytes), content_encoding="gzip")
 
 
 @cache
@@ -135,19 +135,19 @@ def _packed_blanks(megabytes: int) -> bytes:
 
 
 async def _gzipped(call: Call, wire: Wire) -> int:
-    return await _send(call, wire, 200, gzip.compress(call.body, 1), content_encoding="gzip")
+    return await _send(call, wire, call.status, gzip.compress(call.body, 1), content_encoding="gzip")
 
 
 async def _strange_encoding(call: Call, wire: Wire) -> int:
-    return await _send(call, wire, 200, b"\x00\x01\x02", content_encoding="zstd")
+    return await _send(call, wire, call.status, b"\x00\x01\x02", content_encoding="zstd")
 
 
 async def _big_header(call: Call, wire: Wire) -> int:
-    return await _send(call, wire, 200, b"{}", x_filler="a" * 1_000_000)
+    return await _send(call, wire, call.status, b"{}", x_filler="a" * 1_000_000)
 
 
 async def _cookies(call: Call, wire: Wire) -> int:
-    return await _send(call, wire, 200, call.body, set_cookie="session=stolen; Path=/")
+    return await _send(call, wire, call.status, call.body, set_cookie="session=stolen; Path=/")
 
 
 async def _not_http(call: Call, wire: Wire) -> int:
