@@ -7,12 +7,10 @@ from typing import Any, Final
 from studio.accounts.models import User
 from studio.library.finding import MOST_COUNTED, SPAN, Count
 from studio.library.matching import token_of
-from studio.library.sql import rows_of
+from studio.library.sql import HELD, rows_of
 from studio.teams.models import Team
 
 MOST_OFFERED: Final = 500
-# A collection with others inside is counted over all of their places, where a picture may stand more than once.
-_MOST_PLACES: Final = 3 * MOST_COUNTED
 
 _FACETS: Final = """
 SELECT
@@ -32,20 +30,8 @@ SELECT
         SELECT id, name, key, hue FROM library_tag WHERE team_id = %(team)s ORDER BY key LIMIT %(offered)s
      ) AS t),
     (SELECT json_agg(c) FROM (
-        SELECT c.id, c.name, c.parent_id, c.description, c.cover_id, CASE WHEN c.children IS NULL THEN (
-            SELECT count(*) FROM (
-                SELECT FROM library_collectionitem WHERE collection_id = c.id AND is_listed LIMIT %(most)s
-            ) AS own
-        ) ELSE (
-            SELECT count(DISTINCT asset_id) FROM (
-                SELECT asset_id FROM library_collectionitem
-                WHERE collection_id = ANY(c.children || c.id) AND is_listed LIMIT %(places)s
-            ) AS all_of_it
-        ) END AS number
-        FROM (
-            SELECT *, (SELECT array_agg(i.id) FROM library_collection i WHERE i.parent_id = p.id) AS children
-            FROM library_collection p WHERE team_id = %(team)s ORDER BY key LIMIT %(offered)s
-        ) AS c
+        SELECT id, name, parent_id, description, cover_id, (HELD) AS number
+        FROM library_collection WHERE team_id = %(team)s ORDER BY key LIMIT %(offered)s
      ) AS c),
     (SELECT json_agg(v) FROM (
         SELECT id, name, query, is_shared, user_id = %(user)s AS is_own FROM library_savedview
@@ -65,7 +51,7 @@ SELECT
             WHERE team_id = %(team)s AND source = 'uploaded' AND binned_at IS NULL LIMIT %(most)s) AS found)
     )),
     (SELECT max(id) FROM library_asset WHERE team_id = %(team)s AND binned_at IS NULL)
-"""
+""".replace("HELD", HELD)
 
 
 @dataclass(frozen=True)
@@ -163,7 +149,6 @@ def _params(team: Team, user: User) -> Mapping[str, Any]:
         "user": user.pk,
         "offered": MOST_OFFERED,
         "most": MOST_COUNTED + 1,
-        "places": _MOST_PLACES,
         "span": SPAN,
         "favourites": f"'{token_of(team.pk, f'fav:{user.pk}')}'",
     }

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from studio.accounts.models import User
 from studio.core.keys import read_keys
 from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Favourite, Tag
+from studio.library.sql import HELD
 from studio.library.words import fold
 from studio.teams.models import Team
 
@@ -30,17 +31,24 @@ class Filing:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A collection as pages list it."""
+    """A collection as pages list it, with how many pictures it and those inside it hold."""
 
     collection: Collection
     number: int
     cover: Asset | None = None
     children: list["Shelf"] = field(default_factory=list)
+    # Without those inside.
+    own: int = 0
 
     @property
     def count(self) -> str:
-        """How many pictures it holds; counting stops at MOST_COUNTED."""
+        """The number; counting stops at MOST_COUNTED."""
         return _said(self.number)
+
+    @property
+    def own_count(self) -> str:
+        """How many are its own; counting stops at MOST_COUNTED."""
+        return _said(self.own)
 
 
 @dataclass(frozen=True)
@@ -169,11 +177,19 @@ def _counted(collections: QuerySet[Collection]) -> QuerySet[Collection]:
     chosen = items.filter(asset=OuterRef("cover"))
     first = items.order_by("position", "asset")
     return collections.annotate(
-        number=_capped(items),
+        number=_Held(most=MOST_COUNTED + 1),
+        own=_capped(items),
         face=Coalesce(
             Subquery(chosen.values("asset")[:1]), Subquery(first.values("asset")[:1]), output_field=BigIntegerField()
         ),
     )
+
+
+class _Held(Func):
+    """How many pictures a collection and those inside it hold."""
+
+    template = f"({HELD})"
+    output_field = IntegerField()
 
 
 def _capped(rows: QuerySet[AssetTag] | QuerySet[CollectionItem]) -> Func:
@@ -185,10 +201,10 @@ def _capped(rows: QuerySet[AssetTag] | QuerySet[CollectionItem]) -> Func:
 def _shelves(outer: Sequence[Any], inner: Sequence[Any]) -> list[Shelf]:
     """Put rows of `_counted`, which carry more than their model, into each other."""
     covers = Asset.objects.for_tiles().in_bulk([one.face for one in (*outer, *inner) if one.face])
-    shelves = {one.pk: Shelf(one, one.number, covers.get(one.face)) for one in outer}
+    shelves = {one.pk: Shelf(one, one.number, covers.get(one.face), own=one.own) for one in (*outer, *inner)}
     for one in inner:
-        shelves[one.parent_id].children.append(Shelf(one, one.number, covers.get(one.face)))
-    return list(shelves.values())
+        shelves[one.parent_id].children.append(shelves[one.pk])
+    return [shelves[one.pk] for one in outer]
 
 
 def _said(number: int) -> str:

@@ -15,6 +15,19 @@ _CHOSEN: Final = """
     )
 """
 
+# How many pictures a collection, of which this is a column, and those inside it hold, each counted once, up to `most`.
+# That many places of each collection are enough to know it.
+HELD: Final = """
+    SELECT count(*) FROM (
+        SELECT DISTINCT place.asset_id FROM (
+            SELECT library_collection.id
+            UNION ALL SELECT i.id FROM library_collection i WHERE i.parent_id = library_collection.id
+        ) AS tree CROSS JOIN LATERAL (
+            SELECT asset_id FROM library_collectionitem WHERE collection_id = tree.id AND is_listed LIMIT %(most)s
+        ) AS place LIMIT %(most)s
+    ) AS held
+"""
+
 
 def with_chosen(statement: str, *, team_id: int, asset_ids: Sequence[int], **params: Any) -> list[tuple[Any, ...]]:
     """Run one statement that reads the pictures it is for, locked, as `chosen`; return what it returns, in order."""

@@ -10,7 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from studio.accounts.models import User
 from studio.library import filing
 from studio.library.collecting import collect, create_collection
-from studio.library.filing import shelf_of
+from studio.library.facets import facets
+from studio.library.filing import shelf_of, shelf_page
 from studio.library.models import Asset, Collection
 from studio.teams.models import Team
 from tests.conftest import ClientOf
@@ -172,6 +173,38 @@ def test_cover_is_the_chosen_one_or_the_first(
     assert collection.cover is None
     for wrong in (str(make_asset(team).pk), "x", "9" * 40):
         assert client.post(address, {"asset": wrong}).status_code == 400
+
+
+def test_list_and_side_count_a_picture_once_wherever_it_is_inside(team: Team, member: User, client: Client) -> None:
+    here, both, inside, binned = (make_asset(team).pk for _ in range(4))
+    outer = create_collection(team=team, actor=member, name="Outer")
+    collect(asset_ids=[here, both], collection=outer, actor_id=member.pk)
+    for name, pictures in [("A", [both, inside, binned]), ("B", [both, inside]), ("C", [])]:
+        inner = create_collection(team=team, actor=member, name=name, parent=outer)
+        collect(asset_ids=pictures, collection=inner, actor_id=member.pk)
+    Asset.objects.filter(pk=binned).update(binned_at=timezone.now())
+    [shelf] = shelf_page(team, size=9).shelves
+    assert [(one.number, one.own) for one in (shelf, *shelf.children)] == [(3, 2), (2, 2), (2, 2), (0, 0)]
+    [branch] = facets(team, member).collections
+    assert [one.counted.number for one in (branch, *branch.children)] == [3, 2, 2, 0]
+    page = client.get(f"{COLLECTIONS}{outer.pk}/delete/").content.decode()
+    assert "Its 2 images stay in the library" in page
+
+
+def test_count_of_many_inside_stops_where_nobody_counts_and_never_sooner(
+    team: Team, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight collections of the same two pictures are still two, however few places are looked at."""
+    monkeypatch.setattr(filing, "MOST_COUNTED", 3)
+    monkeypatch.setattr("studio.library.facets.MOST_COUNTED", 3)
+    assets = [make_asset(team).pk for _ in range(5)]
+    outer = create_collection(team=team, actor=member, name="Outer")
+    for number in range(8):
+        inner = create_collection(team=team, actor=member, name=f"C{number}", parent=outer)
+        collect(asset_ids=assets[:2], collection=inner, actor_id=member.pk)
+    for number, extra in enumerate([2, 3, 4, 4], start=2):
+        assert shelf_of(outer).number == facets(team, member).collections[0].counted.number == min(number, 4)
+        collect(asset_ids=assets[extra : extra + 1], collection=outer, actor_id=member.pk)
 
 
 def test_count_stops_where_nobody_counts(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
