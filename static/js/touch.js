@@ -26,7 +26,7 @@ const fill = () => {
   thumb.hidden = false;
   menu.querySelector("[data-caption]").textContent = slide.caption;
   entry("open").href = slide.href;
-  entry("download").href = `${slide.original}?download=1`;
+  for (const link of menu.querySelectorAll("[data-variant]")) link.href = slide.original.replace(/original\/$/, `${link.dataset.variant}/?download=1`);
   for (const name of ["pick", "like"]) entry(name).hidden = !part(name);
   setWord(entry("pick"), part("pick")?.checked ? "Take out of the selection" : "Select");
   setWord(entry("like"), part("like")?.ariaPressed === "true" ? "Not a favourite any more" : "Favourite");

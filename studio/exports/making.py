@@ -5,7 +5,7 @@ import logging
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -13,15 +13,13 @@ from django.core.files.storage import default_storage
 from studio.exports.facts import Known
 from studio.exports.models import Export, What
 from studio.library import files, names
-from studio.library.convert import TYPES, convert
+from studio.library.convert import QUALITY, TYPES, convert
 from studio.library.errors import BadImage
 from studio.library.models import Asset
 from studio.library.pixels import PREVIEW_SIDE
 from studio.library.provenance import marks_in_original, marks_of
 
 logger = logging.getLogger(__name__)
-
-_DEFAULT_QUALITY: Final = 85
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,11 @@ def _preview(export: Export, asset: Asset) -> Made | None:
             return _measured(asset.preview_name, files.read(asset.preview_name), names.DERIVED_TYPE)
         except FileNotFoundError:
             logger.warning("The preview of asset %s is missing, so another one is made.", asset.pk)
-    return _made(export, asset, kind="webp", side=PREVIEW_SIDE, quality=_DEFAULT_QUALITY)
+    return _made(export, asset, kind="webp", side=PREVIEW_SIDE, quality=QUALITY)
 
 
 def _converted(export: Export, asset: Asset) -> Made | None:
-    quality = export.quality or _DEFAULT_QUALITY
+    quality = export.quality or QUALITY
     return _made(export, asset, kind=export.format, side=export.side, quality=quality)
 
 

@@ -1,7 +1,7 @@
 """A picture in another format or size, for handing over: upright, sRGB, 8 bits, and saying how it was made."""
 
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from PIL import Image, PngImagePlugin
 
@@ -13,9 +13,20 @@ from studio.library.sniff import kind_of
 
 # From here on a JPEG keeps every pixel's colour instead of every second one's.
 _FINE_QUALITY: Final = 90
-
-
 TYPES: Final = {"jpeg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
+# Where nobody says otherwise.
+QUALITY: Final = 85
+
+
+class Conversion(NamedTuple):
+    """A format, and how long the longer side is at most."""
+
+    format: str
+    side: int
+
+
+# What a picture can be taken away as at once, by the name in its address.
+CONVERSIONS: Final = {"webp-2048": Conversion("webp", 2048), "jpeg-1200": Conversion("jpeg", 1200)}
 
 
 def convert(data: bytes, *, asset: Asset, format: str, side: int | None, quality: int) -> bytes:  # noqa: A002  # the word of the form

@@ -6,10 +6,7 @@ and what goes elsewhere; see `clean.py`.
 
 import logging
 import re
-import threading
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -20,7 +17,6 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from studio.accounts.models import User
-from studio.core.errors import Unavailable
 from studio.library import files, names
 from studio.library.binning import restore_assets
 from studio.library.clean import cleaned
@@ -31,17 +27,13 @@ from studio.library.provenance import marked, packet_for
 from studio.library.services import add_asset
 from studio.library.sniff import MAX_BYTES, TOO_HEAVY
 from studio.library.store import CheckedImage, check_image, put_image
+from studio.library.turns import turn
 from studio.live.notify import notify
 from studio.teams.models import Team
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME_LENGTH: Final = 255
-# Decoding needs a core and up to 12 bytes per pixel each: more at once would only take longer and need more memory.
-_decoding: Final = threading.Semaphore(2)
-# Who works and who waits, out of the 16 requests that a web process takes in: the other pages keep their places.
-_waiting: Final = threading.Semaphore(8)
-_PATIENCE: Final = 20.0
 _SEPARATORS: Final = re.compile(r"[/\\]")
 
 
@@ -90,7 +82,7 @@ def _take(team: Team, actor: User, file: File[Any], file_name: str) -> Uploaded:
     known = _find(team, _digest_of(file))
     if known is not None:
         return _known(team, known)
-    with _turn():
+    with turn():
         file.seek(0)
         upload = _read(file.read())
         _store(team, upload)
@@ -106,22 +98,6 @@ def _take(team: Team, actor: User, file: File[Any], file_name: str) -> Uploaded:
             raise
         return _known(team, known)
     return Uploaded(asset, is_new=True, was_restored=False)
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Wait for one's turn to decode; raises Unavailable where it will not come soon: each who waits holds a thread."""
-    if not _waiting.acquire(blocking=False):
-        raise Unavailable("Many pictures are being checked right now. Try again in a few seconds.")
-    try:
-        if not _decoding.acquire(timeout=_PATIENCE):
-            raise Unavailable("Many pictures are being checked right now. Try again in a few seconds.")
-        try:
-            yield
-        finally:
-            _decoding.release()
-    finally:
-        _waiting.release()
 
 
 def _digest_of(file: File[Any]) -> str:

@@ -7,7 +7,6 @@ from django.views.decorators.http import require_safe
 from studio.library import files
 from studio.library.asset_page import asset_page
 from studio.library.models import Asset
-from studio.library.pixels import PREVIEW_SIDE
 from studio.library.search import LibrarySearch
 from studio.library.views_organise import inspector_of
 from studio.teams.access import TeamRequest, team_required
@@ -30,6 +29,5 @@ def asset(request: TeamRequest, pk: int) -> HttpResponse:
         "query": search.to_query(),
         "is_missing": not files.is_there(found.original_name, found.size),
         "is_member": request.membership.may(Role.MEMBER),
-        "preview_side": PREVIEW_SIDE,
     }
     return render(request, "library/asset.html", context)

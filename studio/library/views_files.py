@@ -7,14 +7,17 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from studio.library import names
+from studio.core.ranges import content_disposition
+from studio.library import files, names
+from studio.library.convert import CONVERSIONS, QUALITY, TYPES, Conversion, convert
 from studio.library.errors import FileMissing
 from studio.library.models import Asset
 from studio.library.serving import send_file
+from studio.library.turns import turn
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
-VARIANTS: Final = frozenset({"original", "preview", "thumb", "received"})
+VARIANTS: Final = frozenset({"original", "preview", "thumb", "received", *CONVERSIONS})
 
 # The bytes under one tag never change, but a removed member's browser should not show them for ever.
 _KEEP_DERIVED: Final = 30 * 24 * 3600
@@ -24,7 +27,7 @@ _KEEP_ORIGINAL: Final = 24 * 3600
 @team_required(Role.VIEWER)
 @require_safe
 def file(request: TeamRequest, pk: int, variant: str) -> HttpResponse:
-    """Send a picture: what is shown, one of the small ones made from it, or the file as it was received."""
+    """Send a picture: what is shown, a small or converted one made from it, or the file as it was received."""
     if variant not in VARIANTS:
         raise Http404("There is no such variant of a picture.")
     found = get_object_or_404(Asset.objects.for_team(request.team), pk=pk)
@@ -46,6 +49,8 @@ def _send(request: TeamRequest, found: Asset, variant: str) -> HttpResponse:
         return _derived(request, found, found.thumb_name, variant)
     if variant == "received" and found.has_received:
         return _received(request, found)
+    if variant in CONVERSIONS:
+        return _converted(found, CONVERSIONS[variant])
     return _original(request, found, stands_in=variant not in {"original", "received"})
 
 
@@ -87,3 +92,18 @@ def _received(request: TeamRequest, found: Asset) -> HttpResponse:
         etag=found.received_sha256,
         max_age=_KEEP_ORIGINAL,
     )
+
+
+def _converted(found: Asset, to: Conversion) -> HttpResponse:
+    """Convert it now, which takes a core for some tenths of a second; nothing is kept."""
+    with turn():
+        data = files.read(found.original_name)
+        if len(data) != found.size:
+            raise FileNotFoundError(found.original_name)
+        converted = convert(data, asset=found, format=to.format, side=to.side, quality=QUALITY)
+    name = f"{Path(found.download_name).stem}.{names.EXTENSIONS[TYPES[to.format]]}"
+    headers = {
+        "Content-Disposition": content_disposition(name, inline=False),
+        "Cache-Control": f"private, max-age={_KEEP_ORIGINAL}",
+    }
+    return HttpResponse(converted, content_type=TYPES[to.format], headers=headers)

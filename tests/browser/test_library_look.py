@@ -386,6 +386,10 @@ def test_phone_holds_swipes_and_pinches(looker: Visitor, phone: Visitor) -> None
     finger.hold(tile(page, 1))
     expect(menu.get_by_role("button", name="View large")).to_be_visible()
     assert page.url.endswith("/library/")
+    with page.expect_download() as download:
+        menu.get_by_role("link", name="JPEG, up to 1200 px").tap()
+    assert download.value.suggested_filename.endswith(".jpg")
+    finger.hold(tile(page, 1))
     menu.get_by_role("button", name="Select").tap()
     expect(page.locator(".shelf .pick:checked")).to_have_count(1)
     expect(menu).to_be_hidden()

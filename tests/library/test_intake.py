@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from studio.accounts.models import User
 from studio.core.errors import Unavailable
-from studio.library import intake
+from studio.library import turns
 from studio.library.binning import bin_assets
 from studio.library.collecting import create_collection
 from studio.library.errors import BadImage, StorageFull
@@ -217,15 +217,15 @@ def test_same_file_at_once_is_one_picture(team: Team, member: User, media: Path)
 
 
 def test_who_would_wait_too_long_is_told_at_once(team: Team, member: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_waiting", threading.Semaphore(0))
+    monkeypatch.setattr(turns, "_waiting", threading.Semaphore(0))
     with pytest.raises(Unavailable):
         take(team, member, corpus.png())
-    monkeypatch.setattr(intake, "_waiting", threading.Semaphore(1))
-    monkeypatch.setattr(intake, "_decoding", threading.Semaphore(0))
-    monkeypatch.setattr(intake, "_PATIENCE", 0.01)
+    monkeypatch.setattr(turns, "_waiting", threading.Semaphore(1))
+    monkeypatch.setattr(turns, "_working", threading.Semaphore(0))
+    monkeypatch.setattr(turns, "_PATIENCE", 0.01)
     with pytest.raises(Unavailable):
         take(team, member, corpus.png())
-    monkeypatch.setattr(intake, "_decoding", threading.Semaphore(1))
+    monkeypatch.setattr(turns, "_working", threading.Semaphore(1))
     assert take(team, member, corpus.png()).is_new
     assert take(team, member, corpus.png("L")).is_new
 

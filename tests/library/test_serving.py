@@ -1,22 +1,28 @@
 """Single files leave through this process, by the server in front or from the store: always by decision of the view."""
 
+import threading
 import time
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from PIL import Image
 from pytest_django import Settings
 
 from studio.accounts.models import User
-from studio.library import files
+from studio.library import files, turns
 from studio.library.binning import purge
 from studio.library.models import Asset
+from studio.library.provenance import marks_of
+from studio.library.sniff import kind_of
 from studio.library.upkeep import make_missing_previews
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.factories import make_asset, small_png
+from tests.library import corpus
 from tests.library.downloads import fetch
 from tests.stores import Bucket
 
@@ -68,6 +74,49 @@ def test_received_file_is_saved_under_its_own_name(team: Team, viewer: User, cli
     assert headers["etag"] == f'"{"a" * 64}"'
 
 
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("variant", "kind", "size", "suffix"),
+    [("webp-2048", "image/webp", (2048, 1024), "webp"), ("jpeg-1200", "image/jpeg", (1200, 600), "jpg")],
+)
+def test_picture_is_converted_while_one_waits(
+    team: Team, viewer: User, client_of: ClientOf, variant: str, kind: str, size: tuple[int, int], suffix: str
+) -> None:
+    asset = make_asset(team, data=corpus.png(size=(2400, 1200)), prompt="Lantern")
+    answer = fetch(client_of(viewer), address(asset, variant))
+    assert (answer.status, answer.headers["content-type"]) == (200, kind)
+    assert answer.headers["content-disposition"] == f'attachment; filename="lantern-{asset.pk}.{suffix}"'
+    assert answer.headers["cache-control"] == "private, max-age=86400"
+    assert kind_of(answer.body).content_type == kind
+    assert Image.open(BytesIO(answer.body)).size == size
+    assert marks_of(answer.body, kind) == ["iptc:trainedAlgorithmicMedia"]
+    assert b"GPT Image 2" in answer.body
+
+
+def test_small_picture_is_converted_as_large_as_it_is(team: Team, viewer: User, client_of: ClientOf) -> None:
+    answer = fetch(client_of(viewer), address(make_asset(team), "webp-2048"))
+    assert Image.open(BytesIO(answer.body)).size == (96, 64)
+
+
+def test_conversion_waits_for_its_turn_and_not_for_ever(
+    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = make_asset(team)
+    monkeypatch.setattr(turns, "_working", threading.Semaphore(0))
+    monkeypatch.setattr(turns, "_PATIENCE", 0.01)
+    answer = client_of(viewer).get(address(asset, "jpeg-1200"))
+    assert answer.status_code == 503
+    assert "Try again in a few seconds." in answer.content.decode()
+
+
+def test_damaged_picture_is_not_converted(team: Team, viewer: User, client_of: ClientOf) -> None:
+    data = bytearray(corpus.png(size=(700, 500)))
+    asset = make_asset(team, data=bytes(data))
+    data[200:400] = bytes(200)
+    default_storage.save(asset.original_name, ContentFile(bytes(data)))
+    assert client_of(viewer).get(address(asset, "webp-2048")).status_code == 400
+
+
 def test_picture_kept_as_received_is_what_is_received(team: Team, viewer: User, client_of: ClientOf) -> None:
     data = small_png(3)
     asset = make_asset(team, data=data)
@@ -76,12 +125,13 @@ def test_picture_kept_as_received_is_what_is_received(team: Team, viewer: User, 
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("there", [None, b"short"], ids=["gone", "cut short"])
-def test_missing_file_is_gone(there: bytes | None, team: Team, viewer: User, client_of: ClientOf) -> None:
+@pytest.mark.parametrize("variant", ["original", "webp-2048"])
+def test_missing_file_is_gone(there: bytes | None, variant: str, team: Team, viewer: User, client_of: ClientOf) -> None:
     asset = make_asset(team)
     files.delete([asset.original_name])
     if there:
         default_storage.save(asset.original_name, ContentFile(there))
-    answer = client_of(viewer).get(address(asset))
+    answer = client_of(viewer).get(address(asset, variant))
     assert answer.status_code == 410
     assert f"The file of image {asset.pk} is missing or damaged on the server." in answer.content.decode()
 

@@ -155,6 +155,7 @@ PATHS = [
     "assets/{pk}/file/original/",
     "assets/{pk}/file/preview/",
     "assets/{pk}/file/thumb/",
+    "assets/{pk}/file/webp-2048/",
 ]
 
 
