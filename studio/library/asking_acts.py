@@ -7,7 +7,8 @@ from typing import Final
 from django.db.models import Exists, OuterRef
 
 from studio.library.choosing import Wanted
-from studio.library.models import AssetTag, Collection, Tag
+from studio.library.filing import all_collections
+from studio.library.models import AssetTag, Tag
 from studio.library.progress import in_images
 from studio.library.queries import count
 from studio.library.selection import Selection
@@ -53,16 +54,10 @@ def _collect(request: TeamRequest, wanted: Wanted, selection: Selection) -> Ques
 
 
 def _collections(request: TeamRequest, wanted: Wanted) -> list[Choice]:
-    """Those at the top by name, each followed by those inside it."""
     own = request.POST.get("source", "") if wanted.name == "move" else ""
-    rows = list(Collection.objects.filter(team=request.team).order_by("key", "pk").only("name", "parent"))
-    inside: dict[int | None, list[Collection]] = {}
-    for one in rows:
-        inside.setdefault(one.parent_id, []).append(one)
-    ordered = [one for top in inside.get(None, []) for one in (top, *inside.get(top.pk, []))]
     return [
         Choice(f"{wanted.name}:{one.pk}", one.name, is_inside=one.parent_id is not None)
-        for one in ordered
+        for one in all_collections(request.team)
         if str(one.pk) != own
     ]
 

@@ -11,12 +11,12 @@ from django.db.models.functions import Coalesce
 
 from studio.accounts.models import User
 from studio.core.keys import read_keys
+from studio.library.finding import MOST_COUNTED, Count
 from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Favourite, Tag
 from studio.library.sql import HELD
 from studio.library.words import fold
 from studio.teams.models import Team
 
-MOST_COUNTED: Final = 1000
 _SUGGESTED: Final = 12
 
 
@@ -34,34 +34,19 @@ class Shelf:
     """A collection as pages list it, with how many pictures it and those inside it hold."""
 
     collection: Collection
-    number: int
+    counted: Count
     cover: Asset | None = None
     children: list["Shelf"] = field(default_factory=list)
-    # Without those inside.
-    own: int = 0
-
-    @property
-    def count(self) -> str:
-        """The number; counting stops at MOST_COUNTED."""
-        return _said(self.number)
-
-    @property
-    def own_count(self) -> str:
-        """How many are its own; counting stops at MOST_COUNTED."""
-        return _said(self.own)
+    # Without those inside; the pages that ask count them.
+    own: Count | None = None
 
 
 @dataclass(frozen=True)
 class TagRow:
-    """A tag as the page of tags lists it."""
+    """A tag as the page of tags lists it, with how many pictures have it."""
 
     tag: Tag
-    number: int
-
-    @property
-    def count(self) -> str:
-        """How many pictures have it; counting stops at MOST_COUNTED."""
-        return _said(self.number)
+    counted: Count
 
 
 @dataclass(frozen=True)
@@ -96,7 +81,7 @@ def tag_page(team: Team, *, q: str = "", after: str = "", size: int = 60) -> Tag
     rows = list(tags.annotate(number=_capped(used)).order_by("key")[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
-    return TagPage([TagRow(tag, tag.number) for tag in rows], rows[-1].key if more else None)
+    return TagPage([TagRow(tag, Count.of(tag.number)) for tag in rows], rows[-1].key if more else None)
 
 
 def names_like(team: Team, q: str) -> list[str]:
@@ -200,12 +185,9 @@ def _capped(rows: QuerySet[AssetTag] | QuerySet[CollectionItem]) -> Func:
 
 def _shelves(outer: Sequence[Any], inner: Sequence[Any]) -> list[Shelf]:
     """Put rows of `_counted`, which carry more than their model, into each other."""
-    covers = Asset.objects.for_tiles().in_bulk([one.face for one in (*outer, *inner) if one.face])
-    shelves = {one.pk: Shelf(one, one.number, covers.get(one.face), own=one.own) for one in (*outer, *inner)}
+    rows = [*outer, *inner]
+    covers = Asset.objects.for_tiles().in_bulk([one.face for one in rows if one.face])
+    shelves = {one.pk: Shelf(one, Count.of(one.number), covers.get(one.face), own=Count.of(one.own)) for one in rows}
     for one in inner:
         shelves[one.parent_id].children.append(shelves[one.pk])
     return [shelves[one.pk] for one in outer]
-
-
-def _said(number: int) -> str:
-    return f"{MOST_COUNTED:,}+" if number > MOST_COUNTED else f"{number:,}"

@@ -32,7 +32,7 @@ _COUNTED: Final = """
 
 @dataclass(frozen=True)
 class Count:
-    """How many a search finds; counting stops at MOST_COUNTED."""
+    """How many there are; counting stops at MOST_COUNTED."""
 
     number: int
     is_more: bool

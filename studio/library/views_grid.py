@@ -85,13 +85,8 @@ def _shelf(search: LibrarySearch, browsed: Browsed) -> Shelf | None:
         parent=Collection(pk=around.id, name=around.name) if around else None,
     )
     chosen = browsed.cover if browsed.cover and browsed.cover.binned_at is None else None
-    children = [Shelf(Collection(pk=child.id, name=child.name), _number(child.counted)) for child in branch.children]
-    return Shelf(collection, _number(branch.counted), chosen or next(iter(browsed.found.items), None), children)
-
-
-def _number(counted: Count) -> int:
-    """One more than what is counted at most stands for all that are beyond."""
-    return counted.number + counted.is_more
+    children = [Shelf(Collection(pk=child.id, name=child.name), child.counted) for child in branch.children]
+    return Shelf(collection, branch.counted, chosen or next(iter(browsed.found.items), None), children)
 
 
 def _home(request: TeamRequest) -> str:
