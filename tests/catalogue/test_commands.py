@@ -91,7 +91,7 @@ def test_add_rehearsal_needs_no_secret(db: None) -> None:
         (["--team", "halden-co", "--shared", *OPENAI], "not allowed with argument"),
         (["--shared", *OPENAI[:-1], "NO_KEY"], "The environment variable NO_KEY is not set."),
         (["--shared", *OPENAI[:-2]], "This connection needs a secret key."),
-        (["--shared", *OPENAI, "--protocol", "smoke"], "The protocol must be one of "),
+        (["--shared", *OPENAI, "--protocol", "smoke"], "The protocol must be one of aigateway, "),
         (["--shared", *OPENAI, "--base-url", "http://images.example.com"], "The base URL must be https."),
         (["--shared", *OPENAI, "--option", "nothing"], "--option must look like key=value"),
         (["--shared", *OPENAI, "--max-in-flight", "0"], "The limits must let at least one generation through."),

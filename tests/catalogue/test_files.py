@@ -54,8 +54,11 @@ def test_formula_gives_the_published_examples() -> None:
 
 def test_shipped_files_name_every_model(shipped: dict[str, ModelEntry]) -> None:
     assert sorted(shipped) == [
+        "aigateway-gpt-image-1.5",
         "aimlapi-gpt-image-1.5",
         "aimlapi-gpt-image-2",
+        "apiframe-gpt-image-1.5",
+        "apiframe-gpt-image-2",
         "cloudflare-gpt-image-1.5",
         "cloudflare-gpt-image-2",
         "cloudflare-gpt-image-2.5-sunburst",
@@ -65,9 +68,12 @@ def test_shipped_files_name_every_model(shipped: dict[str, ModelEntry]) -> None:
         "gpt-image-2.5-sunburst",
         "gpt-image-2.6-flare",
         "gpt-image-2.6-sunburst",
+        "pixapi-gpt-image-1.5",
+        "pixapi-gpt-image-2",
         "rehearsal",
     ]
-    assert shipped["gpt-image-1.5"].retires_on == date(2026, 12, 1)
+    ends = {entry.retires_on for slug, entry in shipped.items() if slug.endswith("gpt-image-1.5")}
+    assert ends == {date(2026, 12, 1)}
     assert {slug for slug, entry in shipped.items() if not entry.figures()} == {
         "gpt-image-2.6-flare",
         "gpt-image-2.6-sunburst",
@@ -154,6 +160,56 @@ def test_only_one_model_is_told_how_closely_to_follow(shipped: dict[str, ModelEn
 def test_families_and_successors_lead_to_models(shipped: dict[str, ModelEntry]) -> None:
     assert {entry.family for entry in shipped.values()} <= set(shipped)
     assert {entry.successor for entry in shipped.values()} <= {"", *shipped}
+
+
+def dearest(entry: ModelEntry) -> dict[tuple[str, str], str]:
+    """What each quality costs in the square and in the largest landscape that is listed."""
+    landscape = max(entry.sizes, key=lambda size: int(size.partition("x")[0]) if "x" in size else 0)
+    figures = entry.figures()
+    return {key: str(figures[key].usd.normalize()) for key in sorted(figures) if key[1] in {"1024x1024", landscape}}
+
+
+def test_resellers_prices_are_estimates_from_what_they_publish(shipped: dict[str, ModelEntry]) -> None:
+    resold = [entry for entry in shipped.values() if entry.protocol in {"aigateway", "apiframe", "pixapi"}]
+
+    assert all(figure.estimate for entry in resold for figure in entry.figures().values())
+    assert {entry.slug: dearest(entry) for entry in resold} == {
+        # OpenAI's 0.133 and 0.200 at high quality, and 5 per cent.
+        "aigateway-gpt-image-1.5": {("standard", "1024x1024"): "0.13965", ("standard", "1536x1024"): "0.21"},
+        "apiframe-gpt-image-1.5": {
+            ("high", "1024x1024"): "0.24",
+            ("high", "1536x1024"): "0.24",
+            ("low", "1024x1024"): "0.04",
+            ("low", "1536x1024"): "0.04",
+            ("medium", "1024x1024"): "0.09",
+            ("medium", "1536x1024"): "0.09",
+        },
+        "apiframe-gpt-image-2": {
+            ("high", "1024x1024"): "0.23",
+            ("high", "1536x1024"): "0.23",
+            ("low", "1024x1024"): "0.04",
+            ("low", "1536x1024"): "0.04",
+            ("medium", "1024x1024"): "0.09",
+            ("medium", "1536x1024"): "0.09",
+        },
+        "pixapi-gpt-image-1.5": {("standard", "1024x1024"): "0.133"},
+        "pixapi-gpt-image-2": {
+            ("high", "1024x1024"): "0.14",
+            ("high", "2560x1440"): "1.33",
+            ("low", "1024x1024"): "0.01",
+            ("low", "2560x1440"): "0.04",
+            ("medium", "1024x1024"): "0.04",
+            ("medium", "2560x1440"): "0.34",
+        },
+    }
+
+
+def test_slugs_name_the_protocol_and_the_model_upstream(shipped: dict[str, ModelEntry]) -> None:
+    resold = {slug: entry for slug, entry in shipped.items() if entry.protocol not in {"openai", "rehearsal"}}
+
+    assert {slug: f"{entry.protocol}-{entry.family}" for slug, entry in resold.items()} == {
+        slug: slug for slug in resold
+    }
 
 
 def test_every_shipped_figure_has_a_source(shipped: dict[str, ModelEntry]) -> None:

@@ -36,8 +36,11 @@ Kind = type[ProviderError]
 
 REVISED_LIMIT = 32_000
 URL_LIMIT = 4096
-# OpenAI's words for refused content, which others pass on without a code of their own.
-CONTENT_WORDS = re.compile(r"(?i)safety system|moderation_blocked|content[ _]policy")
+# OpenAI's words for refused content, which others pass on without a code of their own, and words that others use.
+CONTENT_WORDS = re.compile(
+    r"(?i)safety[ _](?:system|filter)|moderation[ _]blocked|content[ _](?:policy|filter)|policy[ _]violation"
+    r"|prompt[ _](?:was[ _])?(?:rejected|refused)"
+)
 BY_STATUS: Mapping[int, Kind] = {
     401: Unauthorised,
     402: InsufficientFunds,
@@ -103,6 +106,11 @@ class Fault:
     kind: Kind | None = None
     retry_after: float | None = None
     made: bool = False
+
+    @property
+    def speaks_of_content(self) -> bool:
+        """Whether its names or its words say that the content was refused."""
+        return any(CONTENT_WORDS.search(text) for text in (*self.names, self.message))
 
 
 class Reply:
