@@ -30,7 +30,7 @@ class Site:
         self.emulator = emulator
         self._settings = {
             "ATELIER_TESTING": "1",
-            "PRIVATE_HOSTS": emulator.place,
+            "PRIVATE_HOSTS": ",".join(emulator.places),
             "STOP_GRACE": "5",
             **settings,
         }

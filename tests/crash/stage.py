@@ -59,7 +59,7 @@ class Stage:
             "ATELIER_STARTING_CREDITS": str(CREDITS),
             "DATABASE_URL": self.dsn(database),
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            "PRIVATE_HOSTS": self.emulator.place,
+            "PRIVATE_HOSTS": ",".join(self.emulator.places),
             "LEASE_SECONDS": "3",
             "LEASE_RENEWAL_SECONDS": "1",
             "SWEEP_SECONDS": "1",

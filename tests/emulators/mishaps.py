@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import itertools
 import json
+import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -129,9 +130,15 @@ async def _gzip_bomb(call: Call, wire: Wire) -> int:
 
 @cache
 def _packed_blanks(megabytes: int) -> bytes:
-    packer = zlib.compressobj(6, wbits=zlib.MAX_WBITS | 16)
+    # A fully flushed block stands for itself, so one is packed and repeated: a waiting client has a deadline.
+    packer = zlib.compressobj(6, wbits=-zlib.MAX_WBITS)
     blanks = b" " * 1_000_000
-    return b"".join(packer.compress(blanks) for _ in range(megabytes)) + packer.flush()
+    block = packer.compress(blanks) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 0
+    for _ in range(megabytes):
+        checksum = zlib.crc32(blanks, checksum)
+    head = b"\x1f\x8b\x08" + b"\x00" * 6 + b"\xff"
+    return head + block * megabytes + packer.flush() + struct.pack("<II", checksum, megabytes * len(blanks))
 
 
 async def _gzipped(call: Call, wire: Wire) -> int:

@@ -51,7 +51,7 @@ def emulator() -> Iterator[EmulatorControl]:
 def openai(emulator: EmulatorControl, settings: Settings, team: Team) -> Connection:
     """The team's connection to the emulator."""
     emulator.reset()
-    settings.PRIVATE_HOSTS = frozenset({emulator.place})
+    settings.PRIVATE_HOSTS = emulator.places
     settings.CALL_DEADLINE = 3
     sync_catalogue()
     return create_connection(
