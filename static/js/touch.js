@@ -5,7 +5,8 @@ import { slideOfTile } from "./slides.js";
 
 const LONG = 500;
 const SLIP = 10;
-// What a browser sends after a long press belongs to it, and opens nothing.
+// What a browser sends after a long press belongs to it, and does nothing, wherever it lands: the sheet may have come to
+// lie under the finger. It ends as a finger comes down anew, or after this time.
 const AFTER = 700;
 
 const menu = document.getElementById("tile-menu");
@@ -64,7 +65,7 @@ const isBeside = (event) => {
 };
 
 const onMenuClick = (event) => {
-  if (event.target === menu && menu.matches(":modal") && isBeside(event) && event.timeStamp - openedAt > AFTER) menu.close();
+  if (event.target === menu && menu.matches(":modal") && isBeside(event)) menu.close();
   const act = event.target.closest("[data-tile]")?.dataset.tile;
   if (!act || (act === "bin" && !event.target.closest("button"))) return;
   // After this click, so that a link is followed and a form is sent before they are gone.
@@ -97,6 +98,7 @@ const onUp = (event) => {
 
 const onDown = (event) => {
   forget();
+  if (!isHeld) openedAt = -Infinity;
   const link = event.pointerType === "touch" && event.isPrimary && event.target.closest(".tile > a[href]");
   if (!link || menu.matches(":modal, :popover-open")) return;
   const timer = setTimeout(() => open(event.timeStamp + LONG), LONG);
@@ -123,6 +125,8 @@ if (menu) {
     if (press || isHeld || event.timeStamp - openedAt < AFTER) event.preventDefault();
   });
   document.addEventListener("click", (event) => {
-    if (event.isTrusted && event.timeStamp - openedAt < AFTER && !menu.contains(event.target)) event.preventDefault();
+    if (!event.isTrusted || event.timeStamp - openedAt >= AFTER) return;
+    event.preventDefault();
+    event.stopPropagation();
   }, true);
 }

@@ -382,8 +382,10 @@ def test_phone_holds_swipes_and_pinches(looker: Visitor, phone: Visitor) -> None
     expect(menu).to_be_hidden()
     page.evaluate("() => scrollTo(0, 0)")
 
-    # A long press opens the sheet of that picture, and letting go leaves it open.
+    # A long press opens the sheet of that picture, and letting go leaves it open, also where it lies under the finger.
+    page.set_viewport_size({"width": 390, "height": 500})
     finger.hold(tile(page, 1))
+    page.wait_for_timeout(300)
     expect(menu.get_by_role("button", name="View large")).to_be_visible()
     assert page.url.endswith("/library/")
     with page.expect_download() as download:
@@ -394,6 +396,7 @@ def test_phone_holds_swipes_and_pinches(looker: Visitor, phone: Visitor) -> None
     expect(page.locator(".shelf .pick:checked")).to_have_count(1)
     expect(menu).to_be_hidden()
     page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 390, "height": 844})
     finger.hold(tile(page, 0))
     menu.get_by_role("button", name="View large").tap()
     expect(viewer.position).to_have_text("1 of 5")
