@@ -26,11 +26,14 @@ from studio.teams.access_live import live_grant, still_granted  # noqa: E402
 MOST_REQUEST_BYTES: Final = 64 * 1024 * 1024
 # One picture of 128 MB, the most that is kept, and the form around it.
 MOST_UPLOAD_BYTES: Final = 130 * 1024 * 1024
+MOST_HOOK_BYTES: Final = 64 * 1024
 _UPLOAD: Final = re.compile(r"/t/[^/]+/library/upload/")
 
 
 def most_bytes(path: str) -> int:
     """Return the longest body that an address takes."""
+    if path.startswith("/hooks/"):
+        return MOST_HOOK_BYTES
     return MOST_UPLOAD_BYTES if _UPLOAD.fullmatch(path) else MOST_REQUEST_BYTES
 
 

@@ -57,6 +57,8 @@ LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
 BASE_URL = env.web_address("BASE_URL", default="")
 if not BASE_URL and HOST not in LOCAL_HOSTS:
     raise ImproperlyConfigured(f"HOST={HOST} serves other machines, so BASE_URL must say the address people use.")
+# Only an address that somebody has set can be told to providers: their webhooks come from outside.
+IS_REACHABLE = bool(BASE_URL)
 BASE_URL = BASE_URL or f"http://{HOST}:{PORT}"
 _base = urlsplit(BASE_URL)
 ALLOWED_HOSTS = [str(_base.hostname)] + (sorted(LOCAL_HOSTS | {"[::1]"}) if HOST in LOCAL_HOSTS else [])
@@ -260,6 +262,7 @@ MAX_PIXELS = 25_000_000
 WORKER_CONCURRENCY = env.integer("WORKER_CONCURRENCY", default=256, least=1, most=1000)
 STOP_GRACE = env.integer("STOP_GRACE", default=90, least=0, most=3600)
 CALL_DEADLINE = env.number("CALL_DEADLINE", default=300, least=1, most=3600)
+JOB_DEADLINE = env.number("JOB_DEADLINE", default=1200, least=1, most=86_400)
 GENERATION_DEADLINE = env.number("GENERATION_DEADLINE", default=3600, least=5, most=86_400)
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=1, most=600)
 LEASE_RENEWAL_SECONDS = env.number("LEASE_RENEWAL_SECONDS", default=5, least=0.1, most=200)
@@ -281,6 +284,8 @@ CELERY_TASK_ROUTES = {
     "studio.library.tasks.*": {"queue": "upkeep"},
     "studio.exports.tasks.*": {"queue": "upkeep"},
     "studio.accounts.tasks.*": {"queue": "upkeep"},
+    "studio.providers.tasks.*": {"queue": "upkeep"},
+    "studio.catalogue.tasks.*": {"queue": "upkeep"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True

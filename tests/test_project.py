@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The only addresses that answer without a sign-in. Each carries a one-time link or is part of signing in.
 OPEN_ADDRESSES = {
+    "/hooks/<connection_id>/<secret>/",
     "/healthz",
     "/auth/confirm-email/",
     "/auth/confirm-email/<key>/",

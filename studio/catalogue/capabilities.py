@@ -1,12 +1,42 @@
 """What a model can do, as one typed value. Pure."""
 
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from studio.catalogue.errors import NotOffered
 
 COMPRESSIBLE = ("jpeg", "webp")
+
+
+class Wanted(Protocol):
+    """What one request asks of a model; `GenerationSpec` is one."""
+
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def background(self) -> str: ...
+    @property
+    def output_format(self) -> str: ...
+    @property
+    def compression(self) -> int | None: ...
+    @property
+    def moderation(self) -> str: ...
+    @property
+    def style(self) -> str: ...
+    @property
+    def input_fidelity(self) -> str: ...
+    @property
+    def references(self) -> Sequence[int]: ...
+    @property
+    def mask(self) -> int | None: ...
+    @property
+    def quality(self) -> str: ...
+    @property
+    def size(self) -> str: ...
 
 
 class Capabilities(BaseModel):
@@ -46,21 +76,32 @@ class Capabilities(BaseModel):
             raise ValueError("a model that edits takes references, and only such a one has mask and fidelity")
         return self
 
-    def check(
-        self, *, prompt: str, n: int, background: str, output_format: str, compression: int | None, moderation: str
-    ) -> None:
+    def check(self, wanted: "Wanted") -> None:
         """Refuse what the model cannot do, quality and size apart (those are `quote`'s); raises NotOffered."""
-        if not prompt.strip() or len(prompt) > self.prompt_limit:
+        if not wanted.prompt.strip() or len(wanted.prompt) > self.prompt_limit:
             raise NotOffered(field="prompt", message=f"A prompt has 1 to {self.prompt_limit:,} characters.")
-        if type(n) is not int or not 1 <= n <= self.max_n:
+        if type(wanted.n) is not int or not 1 <= wanted.n <= self.max_n:
             raise NotOffered(field="n", message=f"This model makes 1 to {self.max_n} images at once.")
-        _one_of("background", background, self.backgrounds)
-        _one_of("output_format", output_format, self.formats)
-        _one_of("moderation", moderation, self.moderation)
-        if background == "transparent" and output_format == "jpeg":
+        _one_of("background", wanted.background, self.backgrounds)
+        _one_of("output_format", wanted.output_format, self.formats)
+        _one_of("moderation", wanted.moderation, self.moderation)
+        _one_of("style", wanted.style, ["", *self.styles])
+        if wanted.background == "transparent" and wanted.output_format == "jpeg":
             raise NotOffered(field="output_format", message="A transparent background needs PNG or WebP.")
-        if compression is not None:
-            self._check_compression(compression, output_format)
+        if wanted.compression is not None:
+            self._check_compression(wanted.compression, wanted.output_format)
+        self._check_editing(wanted)
+
+    def _check_editing(self, wanted: "Wanted") -> None:
+        if len(wanted.references) > self.references:
+            most = f"at most {self.references} reference images" if self.references else "no reference images"
+            raise NotOffered(field="references", message=f"This model takes {most}.")
+        if wanted.mask is not None and not (self.mask and wanted.references):
+            message = "A mask needs a reference image." if self.mask else "This model takes no mask."
+            raise NotOffered(field="mask", message=message)
+        if wanted.input_fidelity and not wanted.references:
+            raise NotOffered(field="input_fidelity", message="Fidelity is for reference images only.")
+        _one_of("input_fidelity", wanted.input_fidelity, ["", *self.fidelity])
 
     def _check_compression(self, compression: int, output_format: str) -> None:
         if not self.compression or output_format not in COMPRESSIBLE:

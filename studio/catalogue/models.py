@@ -1,10 +1,26 @@
 """The catalogue: models as data, with versioned prices."""
 
+from datetime import date
+from typing import ClassVar, Self
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from studio.providers.models import Connection
 from studio.teams.models import Team
+
+
+class ImageModelQuerySet(models.QuerySet["ImageModel"]):
+    """Models read like sentences."""
+
+    def current(self) -> Self:
+        """Switched on and not at its end; the last day itself counts as the end."""
+        today = timezone.now().date()
+        return self.alias(end=Coalesce("announced_end", "retires_on")).filter(
+            Q(end=None) | Q(end__gt=today), enabled=True
+        )
 
 
 class ImageModel(models.Model):
@@ -26,12 +42,19 @@ class ImageModel(models.Model):
     enabled = models.BooleanField(default=True)
     position = models.PositiveIntegerField(default=100)
 
+    objects: ClassVar[models.Manager["ImageModel"]] = ImageModelQuerySet.as_manager()
+
     class Meta:
         ordering = ["position", "slug"]
         constraints = [models.UniqueConstraint(fields=["protocol", "remote_name"], name="imagemodel_once")]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def last_day(self) -> date | None:
+        """When it ends: as the provider itself announces, else as the files say."""
+        return self.announced_end or self.retires_on
 
 
 class Price(models.Model):

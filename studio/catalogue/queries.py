@@ -1,26 +1,25 @@
 """What a team can be offered, and what it costs."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
-from django.utils import timezone
+from django.db.models import F, QuerySet
 
-from studio.catalogue.capabilities import Capabilities, read_capabilities
+from studio.catalogue.capabilities import Capabilities, Wanted, read_capabilities
 from studio.catalogue.errors import NotOffered
-from studio.catalogue.models import ImageModel, Price
+from studio.catalogue.models import HiddenModel, ImageModel, Price
 from studio.catalogue.pricing import PricedModel, PricePoint, Quote, quote
-from studio.providers.models import Connection
+from studio.catalogue.routing import Step, steps_for
 from studio.teams.models import Team
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model that the team can use now, the connection that would serve it, and its prices."""
+    """A model that the team can use now, the places that would serve it in their order, and its prices."""
 
     model: ImageModel
-    connection: Connection
+    steps: Sequence[Step]
     priced: PricedModel
     capabilities: Capabilities
 
@@ -38,28 +37,28 @@ class Offer:
 
 
 def models_for(team: Team) -> list[Offer]:
-    """What the team can use today, in the catalogue's order: three queries, however much there is.
+    """What the team can use today, in the catalogue's order: five queries, however much there is.
 
-    The team's own connection serves before a shared one; retired, disabled and unpriced models are left out.
+    Left out are models without a price, at their end, switched off, hidden by the team's admins, or without a
+    connection that can be asked.
     """
-    return _offers(team, ImageModel.objects.all())
+    return _offers(team, ImageModel.objects.current())
 
 
 def _offers(team: Team, wanted: QuerySet[ImageModel]) -> list[Offer]:
-    connections = _connection_by_protocol(team)
-    usable = wanted.filter(protocol__in=connections, enabled=True)
-    models = list(usable.filter(Q(retires_on=None) | Q(retires_on__gt=timezone.now().date())))
+    models = list(wanted.exclude(pk__in=HiddenModel.objects.filter(team=team).values("model")))
+    steps = steps_for(team, models)
     priced = _priced(models, Price.objects.filter(model__in=models, version=F("model__price_version")))
     return [
-        Offer(model, connections[model.protocol], priced[model.pk], read_capabilities(model.capabilities))
+        Offer(model, steps[model.pk], priced[model.pk], read_capabilities(model.capabilities))
         for model in models
-        if priced[model.pk].prices
+        if steps[model.pk] and priced[model.pk].prices
     ]
 
 
 def find_offer(team: Team, slug: str) -> Offer:
     """Return the team's offer of one model; raises NotOffered."""
-    for offer in _offers(team, ImageModel.objects.filter(slug=slug)):
+    for offer in _offers(team, ImageModel.objects.current().filter(slug=slug)):
         return offer
     raise NotOffered(field="model", message="This model is not available to your team now.")
 
@@ -74,13 +73,24 @@ def price_at(*, model: ImageModel, version: int, quality: str, size: str) -> Quo
     )
 
 
-def _connection_by_protocol(team: Team) -> dict[str, Connection]:
-    """One connection for each protocol; the secret stays encrypted in the database, since nothing is sent here."""
-    own_first = Connection.objects.usable_by(team).order_by(F("team").asc(nulls_last=True), "pk")
-    chosen: dict[str, Connection] = {}
-    for connection in own_first.defer("secret"):
-        chosen.setdefault(connection.protocol, connection)
-    return chosen
+def find_step(offer_steps: Iterable[Step], model: ImageModel, wanted: Wanted, *, most: int) -> Step | None:
+    """Return the first place that can do what is wanted for at most `most` credits a picture.
+
+    What the model itself offers has been checked; another entry of its family may offer less, or ask for more.
+    """
+    for step in offer_steps:
+        if step.via == model or _can_do(step.via, wanted, most):
+            return step
+    return None
+
+
+def _can_do(via: ImageModel, wanted: Wanted, most: int) -> bool:
+    try:
+        read_capabilities(via.capabilities).check(wanted)
+        price = price_at(model=via, version=via.price_version, quality=wanted.quality, size=wanted.size)
+    except NotOffered:
+        return False
+    return price.unit <= most
 
 
 def _priced(models: Iterable[ImageModel], rows: QuerySet[Price]) -> dict[int, PricedModel]:

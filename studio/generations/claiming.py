@@ -16,9 +16,11 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from studio.catalogue.capabilities import read_capabilities
 from studio.generations.models import (
+    REMOTE_STATES,
     Attempt,
     AttemptState,
     Generation,
@@ -27,6 +29,7 @@ from studio.generations.models import (
     OutputState,
 )
 from studio.live.notify import notify
+from studio.providers.health import is_open
 from studio.providers.models import Connection
 
 # Takes the queued generation whose team, then whose member, has the fewest running on this connection; then the
@@ -65,6 +68,9 @@ _RENEW = """
 """
 
 
+_NO_LIMIT = 1000
+
+
 class Fenced(Exception):
     """Another worker holds this generation by now, or it has ended: write nothing more."""
 
@@ -84,11 +90,12 @@ def claim_next(*, connection_id: int, worker: str) -> Claim | None:
     """
     with transaction.atomic():
         connection = _lock(connection_id)
-        if connection is None or not _may_ask(connection):
+        room = _room(connection)
+        if connection is None or not room:
             return None
         claim = _take_fairest(connection, worker=worker)
         if claim is not None:
-            _plan(claim)
+            _plan(claim, room)
         return claim
 
 
@@ -103,6 +110,21 @@ def take_over(*, generation_id: int, worker: str) -> Claim | None:
         fence, team_id = Generation.objects.values_list("fence", "team_id").get(pk=generation_id)
         notify(team_id=team_id, event="generation", id=generation_id)
         return Claim(generation_id=generation_id, fence=fence)
+
+
+def wake(*, generation_id: int, worker: str) -> Claim | None:
+    """Claim a parked generation, for what its jobs have brought and for what waits to be sent; None if it is not."""
+    with transaction.atomic():
+        parked = Generation.objects.filter(pk=generation_id, state=GenerationState.RUNNING, lease_expires_at=None)
+        if not parked.update(fence=F("fence") + 1, worker=worker, lease_expires_at=_lease_end()):
+            return None
+        generation = Generation.objects.get(pk=generation_id)
+        claim = Claim(generation_id=generation_id, fence=generation.fence)
+        # The generation first and then the connection, as everything does that works on a running one.
+        room = _room(_lock(generation.connection_id)) if _is_due(generation) else 0
+        if room:
+            _plan(claim, room)
+        return claim
 
 
 def renew(claims: Collection[Claim]) -> None:
@@ -126,12 +148,17 @@ def give_back(claim: Claim) -> None:
             state=OutputState.WAITING, attempt=None
         )
         planned.update(state=AttemptState.CANCELLED, ended_at=Now())
-        requeue(generation)
+        put_down(generation)
 
 
-def requeue(generation: Generation) -> None:
-    """Put a locked generation back into the queue; nothing of it may be under way."""
-    Generation.objects.filter(pk=generation.pk).update(state=GenerationState.QUEUED, lease_expires_at=None, worker="")
+def put_down(generation: Generation) -> None:
+    """Let go of a locked generation of which no call is under way: back into the queue, or parked.
+
+    It is parked, running without a worker, while the provider works on a job of it.
+    """
+    has_jobs = generation.attempts.filter(state__in=REMOTE_STATES).exists()
+    state = GenerationState.RUNNING if has_jobs else GenerationState.QUEUED
+    Generation.objects.filter(pk=generation.pk).update(state=state, lease_expires_at=None, worker="")
     notify(team_id=generation.team_id, event="generation", id=generation.pk)
 
 
@@ -149,6 +176,17 @@ def fenced(claim: Claim) -> Iterator[Generation]:
         yield generation
 
 
+@contextmanager
+def working(generation_id: int) -> Iterator[Generation | None]:
+    """Open a transaction with a running generation locked, whoever has it; None if it no longer runs.
+
+    For news of its jobs, which are true whoever works on it.
+    """
+    with transaction.atomic():
+        running = Generation.objects.select_for_update(no_key=True).filter(state=GenerationState.RUNNING)
+        yield running.filter(pk=generation_id).first()
+
+
 def has_queued(connection_id: int) -> bool:
     """Whether something waits on this connection that may start now."""
     due = Q(next_try_at=None) | Q(next_try_at__lte=Now())
@@ -158,11 +196,28 @@ def has_queued(connection_id: int) -> bool:
 def _lock(connection_id: int) -> Connection | None:
     """Return the connection, locked, unless it is switched off or pauses."""
     free = Q(resume_at=None) | Q(resume_at__lte=Now())
-    return Connection.objects.select_for_update(no_key=True).filter(free, pk=connection_id, enabled=True).first()
+    return Connection.objects.select_for_update(no_key=True).usable().filter(free, pk=connection_id).first()
 
 
-def _may_ask(connection: Connection) -> bool:
-    return connection.per_minute is None or _asked_last_minute(connection) < connection.per_minute
+def _room(connection: Connection | None) -> int:
+    """How many pictures the connection may be asked for now."""
+    if connection is None or (is_open(connection) and _is_trying(connection)):
+        return 0
+    if connection.per_minute is None:
+        return _NO_LIMIT
+    return max(0, connection.per_minute - _asked_last_minute(connection))
+
+
+def _is_trying(connection: Connection) -> bool:
+    """Whether a call is under way that will show if the provider is back."""
+    under_way = (AttemptState.PLANNED, AttemptState.SENT)
+    return Attempt.objects.filter(connection=connection, state__in=under_way).exists()
+
+
+def _is_due(generation: Generation) -> bool:
+    waits = generation.outputs.filter(state=OutputState.WAITING).exists()
+    planned = generation.next_try_at
+    return waits and generation.cancel_requested_at is None and (planned is None or planned <= timezone.now())
 
 
 def _asked_last_minute(connection: Connection) -> int:
@@ -186,15 +241,19 @@ def _take_fairest(connection: Connection, *, worker: str) -> Claim | None:
     return Claim(*row) if row else None
 
 
-def _plan(claim: Claim) -> None:
-    """Share the waiting outputs among as few calls as the model allows, and say that work has begun."""
+def _plan(claim: Claim, room: int) -> None:
+    """Share the waiting outputs, as far as there is room, among as few calls as the model allows.
+
+    The others wait for another turn. Says that work has begun.
+    """
     found = Generation.objects.filter(pk=claim.generation_id).annotate(planned=Count("attempts"))
     generation = found.values("team_id", "connection_id", "via_id", "planned", "via__capabilities").get()
     outputs = Output.objects.filter(generation=claim.generation_id, state=OutputState.WAITING).order_by("slot")
-    waiting = list(outputs.values_list("pk", flat=True))
+    waiting = list(outputs.values_list("pk", flat=True)[:room])
     most = read_capabilities(generation["via__capabilities"]).max_per_call
     for index in range(math.ceil(len(waiting) / most)):
         share = waiting[index * most : (index + 1) * most]
+        token = uuid.uuid4()
         attempt = Attempt.objects.create(
             generation_id=claim.generation_id,
             number=generation["planned"] + 1 + index,
@@ -202,7 +261,8 @@ def _plan(claim: Claim) -> None:
             via_id=generation["via_id"],
             images=len(share),
             fence=claim.fence,
-            token=uuid.uuid4(),
+            token=token,
+            call_id=token,
         )
         Output.objects.filter(pk__in=share).update(state=OutputState.RUNNING, attempt=attempt)
     notify(team_id=generation["team_id"], event="generation", id=claim.generation_id)

@@ -3,8 +3,6 @@
 Each function that writes does so in one short transaction under the claim's fence; files are written before it.
 """
 
-import logging
-import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,31 +10,23 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
-from django.db.models.functions import Greatest, Now
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from studio.catalogue.pricing import NotOffered
 from studio.catalogue.queries import price_at
-from studio.generations.claiming import Claim, Fenced, fenced, requeue
+from studio.generations.claiming import Claim, Fenced, fenced, put_down
 from studio.generations.ending import end_if_done
-from studio.generations.models import Attempt, AttemptState, Generation, Output, OutputState
+from studio.generations.models import Attempt, AttemptState, Generation, Output, OutputState, Preview
 from studio.generations.spec import GenerationSpec
 from studio.library.services import add_asset
 from studio.library.store import CheckedImage
 from studio.live.notify import notify
-from studio.providers.adapters.base import Answer, ImageResult
-from studio.providers.adapters.errors import ProviderError
-from studio.providers.models import Connection
+from studio.providers.adapters.base import Answer, ImageResult, JobAccepted
+from studio.providers.adapters.errors import OutcomeUnknown
+from studio.providers.health import note_success
 from studio.usage.services import record_usage
-
-logger = logging.getLogger(__name__)
-
-MOST_TRIES = 8
-# Also where a provider says "now", as with a date that has passed: eight tries in a row would be no pause at all.
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-# A provider that asks for more than this may not silence a whole connection: the generation fails instead.
-LONGEST_SLOWDOWN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +59,12 @@ def mark_sent(claim: Claim) -> list[Attempt]:
     with fenced(claim) as generation:
         planned = generation.attempts.filter(state=AttemptState.PLANNED)
         if generation.cancel_requested_at is not None:
-            _cancel_unsent(generation)
+            cancel_unsent(generation)
             return []
         planned.update(state=AttemptState.SENT, sent_at=Now(), fence=claim.fence)
         # By the fence, not by what was planned: repeated after a commit whose answer was lost, it finds the same calls.
         sent = generation.attempts.filter(state=AttemptState.SENT, fence=claim.fence)
-        return list(sent.select_related("connection", "generation__model").order_by("number"))
+        return list(sent.select_related("connection", "via", "generation__model").order_by("number"))
 
 
 def mark_answered(claim: Claim, attempt: Attempt, answer: Answer) -> None:
@@ -104,7 +94,7 @@ def deliver(claim: Claim, attempt: Attempt, result: ImageResult, pictures: Seque
         for index, output in enumerate(outputs):
             picture = pictures[index] if index < len(pictures) else NO_IMAGE
             if isinstance(picture, Missing):
-                _end_output(output, OutputState.FAILED, picture)
+                end_output(output, OutputState.FAILED, picture)
             else:
                 _deliver_output(
                     generation=generation, spec=spec, output=output, attempt=attempt, result=result, picture=picture
@@ -116,48 +106,76 @@ def deliver(claim: Claim, attempt: Attempt, result: ImageResult, pictures: Seque
             reported=dict(result.reported),
             possible_cost=any(isinstance(picture, Missing) for picture in pictures),
         )
+        note_success(attempt.connection_id)
         notify(team_id=generation.team_id, event="generation", id=generation.pk)
         return end_if_done(generation)
 
 
-def fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
-    """Commit a failed call: its outputs wait for another try where that is safe, and end otherwise."""
+def accept(claim: Claim, attempt: Attempt, job: JobAccepted, *, pace: float) -> None:
+    """Commit the id of the provider's job; from here on nobody has to wait for it.
+
+    Raises OutcomeUnknown for an id that belongs to another call already: then nobody knows what became of this one.
+    """
+    open_ones = (AttemptState.SENT, AttemptState.ANSWERED)
+    try:
+        with fenced(claim) as generation:
+            Attempt.objects.filter(pk=attempt.pk, state__in=open_ones).update(
+                state=AttemptState.ACCEPTED,
+                remote_id=job.job_id,
+                request_id=job.request_id,
+                poll_at=Now() + timedelta(seconds=pace),
+            )
+            notify(team_id=generation.team_id, event="generation", id=generation.pk)
+    except IntegrityError as error:
+        raise OutcomeUnknown("The provider named a job that belongs to another call.") from error
+
+
+def ready_ones(claim: Claim) -> list[Attempt]:
+    """Return the attempts whose jobs have ended well and wait for somebody to fetch their pictures."""
     with fenced(claim) as generation:
-        unknown = error.kind == "outcome_unknown"
-        Attempt.objects.filter(pk=attempt.pk).update(
-            state=AttemptState.UNKNOWN if unknown else AttemptState.FAILED,
-            ended_at=Now(),
-            error_kind=error.kind,
-            status_code=error.status,
-            request_id=error.request_id,
-            provider_message=(error.provider_message or str(error))[:500],
-            possible_cost=error.sent,
+        ready = generation.attempts.filter(state=AttemptState.READY)
+        return list(ready.select_related("connection", "via", "generation__model").order_by("number"))
+
+
+def ask_again(claim: Claim, attempt: Attempt) -> None:
+    """Have a job asked for again: the addresses of its pictures are so old that they may have expired."""
+    with fenced(claim):
+        Attempt.objects.filter(pk=attempt.pk, state=AttemptState.READY).update(
+            state=AttemptState.ACCEPTED, poll_at=Now(), result=None
         )
-        # Calls that left together are one try.
-        tries = generation.attempts.filter(state=AttemptState.FAILED).values("fence").distinct().count()
-        pause = _pause(tries, error)
-        if error.kind == "rate_limited":
-            _slow_down(attempt.connection_id, min(pause, LONGEST_SLOWDOWN))
-        outputs = attempt.outputs.filter(state=OutputState.RUNNING)
-        if _may_retry(generation, error, tries, pause):
-            outputs.update(state=OutputState.WAITING, attempt=None)
-            Generation.objects.filter(pk=generation.pk).update(next_try_at=Greatest("next_try_at", Now() + pause))
-        else:
-            state = OutputState.INTERRUPTED if unknown else OutputState.FAILED
-            for output in outputs:
-                _end_output(output, state, Missing(error.kind, error.designer_message))
-        notify(team_id=generation.team_id, event="generation", id=generation.pk)
+
+
+def note_uploaded(claim: Claim, attempt: Attempt, addresses: list[str]) -> None:
+    """Commit where the references were uploaded to: a repeated call has to be the same, letter by letter."""
+    with fenced(claim):
+        Attempt.objects.filter(pk=attempt.pk).update(uploaded=addresses)
+
+
+def show_preview(attempt: Attempt, number: int, data: bytes) -> None:
+    """Show an unfinished picture, unless the output has ended or has a later one."""
+    with transaction.atomic():
+        running = attempt.outputs.filter(state=OutputState.RUNNING).select_for_update(no_key=True)
+        output = running.order_by("slot").first()
+        if output is None or Preview.objects.filter(output=output, number__gte=number).exists():
+            return
+        Preview.objects.update_or_create(output=output, defaults={"number": number, "data": data})
+        notify(team_id=attempt.generation.team_id, event="generation", id=attempt.generation_id)
 
 
 def conclude(claim: Claim) -> bool:
-    """End the generation, or put it back into the queue for what waits for another try. Returns whether it ended."""
+    """End the generation, or put it down for what waits for another try or for a job. Returns whether it ended."""
     with fenced(claim) as generation:
-        if generation.cancel_requested_at is not None:
-            _cancel_unsent(generation)
-        if end_if_done(generation):
-            return True
-        requeue(generation)
-        return False
+        return wind_up(generation)
+
+
+def wind_up(generation: Generation) -> bool:
+    """The same for a locked generation of which no call is under way."""
+    if generation.cancel_requested_at is not None:
+        cancel_unsent(generation)
+    if end_if_done(generation):
+        return True
+    put_down(generation)
+    return False
 
 
 def _deliver_output(
@@ -169,7 +187,7 @@ def _deliver_output(
     result: ImageResult,
     picture: Picture,
 ) -> None:
-    price, usd = _price_of(generation, spec, result.reported)
+    price, usd, version = _price_of(generation, attempt, spec, result.reported)
     model = attempt.generation.model  # read with the attempt
     asset = add_asset(
         team_id=generation.team_id,
@@ -188,6 +206,7 @@ def _deliver_output(
         connection_name=attempt.connection.name,
     )
     Output.objects.filter(pk=output.pk).update(state=OutputState.DELIVERED, asset=asset, credits=price, ended_at=Now())
+    Preview.objects.filter(output=output).delete()
     record_usage(
         team_id=generation.team_id,
         member_id=generation.author_id,
@@ -201,54 +220,47 @@ def _deliver_output(
         credits=price,
         reported=dict(result.reported),
         estimate_usd=usd,
-        price_version=generation.quote["version"],
+        price_version=version,
     )
 
 
-def _price_of(generation: Generation, spec: GenerationSpec, reported: Any) -> tuple[int, Decimal | None]:
-    """Return credits and estimated dollars of one picture: what was quoted, or less where `auto` came out cheaper."""
+def _price_of(
+    generation: Generation, attempt: Attempt, spec: GenerationSpec, reported: Any
+) -> tuple[int, Decimal | None, int]:
+    """Return credits and estimated dollars of one picture, and the version of the price they are taken from.
+
+    That is what was quoted, or less: where `auto` came out cheaper, or another connection of the route asks less.
+    """
+    elsewhere = attempt.via_id != generation.model_id
+    model = attempt.via if elsewhere else generation.model
+    version = model.price_version if elsewhere else generation.quote["version"]
     quoted_usd = generation.quote.get("usd")
-    usd = Decimal(quoted_usd) if quoted_usd is not None else None
-    if "auto" not in {spec.quality, spec.size}:
-        return generation.unit_price, usd
+    quoted = (generation.unit_price, None if quoted_usd is None else Decimal(quoted_usd), generation.quote["version"])
+    if not elsewhere and "auto" not in {spec.quality, spec.size}:
+        return quoted
     try:
         price = price_at(
-            model=generation.model,
-            version=generation.quote["version"],
+            model=model,
+            version=version,
             quality=str(reported.get("quality", spec.quality)),
             size=str(reported.get("size", spec.size)),
         )
     except NotOffered:
-        return generation.unit_price, usd
-    return (price.unit, price.usd) if price.unit < generation.unit_price else (generation.unit_price, usd)
+        return quoted
+    return (price.unit, price.usd, version) if price.unit < generation.unit_price else quoted
 
 
-def _end_output(output: Output, state: OutputState, why: Missing) -> None:
+def end_output(output: Output, state: OutputState, why: Missing) -> None:
+    """End one output without a picture."""
     Output.objects.filter(pk=output.pk).update(
         state=state, reason=why.reason[:40], message=why.message[:300], ended_at=Now()
     )
+    Preview.objects.filter(output=output).delete()
 
 
-def _cancel_unsent(generation: Generation) -> None:
+def cancel_unsent(generation: Generation) -> None:
+    """End what has not left, in the transaction that locked the generation."""
     planned = generation.attempts.filter(state=AttemptState.PLANNED)
     unsent = generation.outputs.filter(Q(state=OutputState.WAITING) | Q(attempt__in=planned, state=OutputState.RUNNING))
     unsent.update(state=OutputState.CANCELLED, reason="cancelled", message="Cancelled.", ended_at=Now())
     planned.update(state=AttemptState.CANCELLED, ended_at=Now())
-
-
-def _may_retry(generation: Generation, error: ProviderError, tries: int, pause: timedelta) -> bool:
-    if not error.retryable or generation.cancel_requested_at is not None or tries >= MOST_TRIES:
-        return False
-    return timezone.now() + pause < generation.deadline_at
-
-
-def _pause(tries: int, error: ProviderError) -> timedelta:
-    """How long to wait: what the provider asked for, else longer each time; spread, so not all come back at once."""
-    longer = min(LONGEST_PAUSE, 2.0 ** max(0, tries - 1))
-    seconds = longer if error.retry_after is None else max(SHORTEST_PAUSE, error.retry_after)
-    return timedelta(seconds=seconds * random.uniform(1.0, 1.2))  # noqa: S311  # spreads load, guards nothing
-
-
-def _slow_down(connection_id: int, pause: timedelta) -> None:
-    """A rate limit slows the whole connection, not each generation by itself."""
-    Connection.objects.filter(pk=connection_id).update(resume_at=Greatest("resume_at", Now() + pause))

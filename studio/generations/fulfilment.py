@@ -5,28 +5,27 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, as_completed, wait
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from studio.core.crash import crash_point
-from studio.generations import claiming, delivery, recovery
+from studio.generations import claiming, delivery, failing, recovery
 from studio.generations.claiming import Claim, Fenced
-from studio.generations.delivery import Missing, Picture
 from studio.generations.engine import Engine, engine, is_stopping, let_go_of_database
 from studio.generations.models import Attempt
-from studio.generations.spec import GenerationSpec
+from studio.generations.previewing import show_previews
+from studio.generations.requesting import request_of, with_inputs
+from studio.generations.results import result_from_json
 from studio.generations.spool import forget_answer, spool_path
-from studio.library import files
-from studio.library.errors import StoreDown
-from studio.library.models import Source
-from studio.library.provenance import packet_for
-from studio.library.store import BadImage, check_image, put_image
-from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, JobAccepted, ReceivedImage
-from studio.providers.adapters.errors import OutcomeUnknown, ProviderError
-from studio.providers.gateway import adapter_of, endpoint_of, user_reference
+from studio.generations.unpacking import is_stale, store_patiently
+from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, JobAccepted
+from studio.providers.adapters.errors import OutcomeUnknown, ProviderError, Unreachable
+from studio.providers.gateway import adapter_of, endpoint_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +33,6 @@ T = TypeVar("T")
 
 # How long a finished call waits for a database that is away, before the next owner of the lease carries on.
 DATABASE_PATIENCE = 60.0
-
-# How often and how long pictures that have arrived wait for a store that does not answer; they are in the spool.
-STORE_PAUSE = 2.0
-STORE_PATIENCE = 3600.0
-
-STORAGE_FAILED = Missing("storage", "The picture could not be stored. Storage may be full; tell your admin.")
-STORE_AWAY = Missing("storage", "The place where pictures are kept did not answer for too long; tell your admin.")
 
 
 def fulfil_next(connection_id: int) -> bool:
@@ -57,9 +49,10 @@ def fulfil_next(connection_id: int) -> bool:
 
 
 def resume(generation_id: int) -> None:
-    """Take over a generation whose lease ran out: deliver what was answered, end what nobody knows, send the rest.
+    """Take over a generation whose lease ran out, or go on with one that was parked.
 
-    One that this process works on itself is left alone: only the database was away, and the lease is renewed anyway.
+    What was answered is delivered, what nobody knows ends, the rest is sent. One that this process works on itself is
+    left alone: only the database was away, and the lease is renewed anyway.
     """
     if is_stopping():
         return
@@ -70,6 +63,10 @@ def resume(generation_id: int) -> None:
     claim = claiming.take_over(generation_id=generation_id, worker=worker.worker)
     if claim is not None:
         _work(worker, claim, _recover)
+        return
+    claim = claiming.wake(generation_id=generation_id, worker=worker.worker)
+    if claim is not None:
+        _work(worker, claim, _send)
 
 
 def _work(worker: Engine, claim: Claim, work: Callable[[Engine, Claim], None]) -> None:
@@ -84,14 +81,19 @@ def _work(worker: Engine, claim: Claim, work: Callable[[Engine, Claim], None]) -
 
 def _recover(worker: Engine, claim: Claim) -> None:
     """Finish what a dead worker began. A generation from the queue has nothing of the kind: nothing of it was sent."""
-    for attempt, answer in _persist(lambda: recovery.recover(claim)):
+    left = _persist(lambda: recovery.recover(claim))
+    for attempt, answer in left.answered:
         if _deliver_or_fail(worker, claim, attempt, answer):
             return
+    if left.to_repeat and _make_calls(worker, claim, left.to_repeat):
+        return
     _send(worker, claim)
 
 
 def _send(worker: Engine, claim: Claim) -> None:
-    """Send what is planned, take the answers as they come, and end the generation or put it back."""
+    """Deliver what jobs have brought, send what is planned, take the answers as they come, and end or put it down."""
+    if _deliver_ready(worker, claim):
+        return
     if is_stopping():
         claiming.give_back(claim)
         return
@@ -99,6 +101,16 @@ def _send(worker: Engine, claim: Claim) -> None:
     crash_point("before_send")
     if not _make_calls(worker, claim, attempts):
         _persist(lambda: delivery.conclude(claim))
+
+
+def _deliver_ready(worker: Engine, claim: Claim) -> bool:
+    """Deliver the jobs that have ended well; returns whether the generation ended with one of them."""
+    for attempt in _persist(lambda: delivery.ready_ones(claim)):
+        if is_stale(attempt):
+            _persist(partial(delivery.ask_again, claim, attempt))
+        elif _deliver(worker, claim, attempt, result_from_json(attempt.result)):
+            return True
+    return False
 
 
 def _make_calls(worker: Engine, claim: Claim, attempts: Iterable[Attempt]) -> bool:
@@ -109,7 +121,7 @@ def _make_calls(worker: Engine, claim: Claim, attempts: Iterable[Attempt]) -> bo
     calls: dict[Future[Answer], Attempt] = {}
     try:
         for attempt in attempts:
-            calls[_call(worker, attempt)] = attempt
+            calls[_call(worker, claim, attempt)] = attempt
         let_go_of_database()
         for call in as_completed(calls):
             if _take_answer(worker, claim, calls[call], call):
@@ -128,40 +140,58 @@ def _make_calls(worker: Engine, claim: Claim, attempts: Iterable[Attempt]) -> bo
     return False
 
 
-def _request(attempt: Attempt) -> ImageRequest:
-    """Return what one attempt asks the provider for."""
-    generation = attempt.generation
-    spec = GenerationSpec.from_json(generation.spec)
-    return ImageRequest(
-        model=generation.model.remote_name,
-        prompt=spec.prompt,
-        n=attempt.images,
-        size=spec.size,
-        quality=spec.quality,
-        background=spec.background,
-        output_format=spec.output_format,
-        compression=spec.compression,
-        moderation=spec.moderation,
-        user_reference=user_reference(generation.author_id),
-    )
-
-
-def _call(worker: Engine, attempt: Attempt) -> Future[Answer]:
+def _call(worker: Engine, claim: Claim, attempt: Attempt) -> Future[Answer]:
     """Send one attempt; what is wrong with the request itself fails the attempt as an answer would."""
+    sending = ExitStack()
     try:
-        request = adapter_of(attempt.connection).build_request(endpoint_of(attempt.connection), _request(attempt))
+        request = sending.enter_context(with_inputs(request_of(attempt), attempt))
+        request = _uploaded(worker, claim, attempt, request)
+        adapter = adapter_of(attempt.connection)
+        http_request = adapter.build_request(endpoint_of(attempt.connection), request)
     except ProviderError as error:
+        sending.close()
         refused: Future[Answer] = Future()
         refused.set_exception(error)
         return refused
-    sending = worker.client.send(
-        request,
-        deadline=settings.CALL_DEADLINE,
-        spool=spool_path(attempt.token),
-        private_hosts=settings.PRIVATE_HOSTS,
-        on_sent=_note_sent,
+    call = worker.submit(
+        worker.client.send(
+            http_request,
+            deadline=settings.CALL_DEADLINE,
+            spool=spool_path(attempt.token),
+            private_hosts=settings.PRIVATE_HOSTS,
+            on_sent=_note_sent,
+            on_data=show_previews(worker, attempt, adapter.preview_reader(request)),
+        )
     )
-    return worker.submit(sending)
+    call.add_done_callback(lambda _: sending.close())
+    return call
+
+
+def _uploaded(worker: Engine, claim: Claim, attempt: Attempt, request: ImageRequest) -> ImageRequest:
+    """Upload the references where the protocol wants addresses, once for all repetitions of the call."""
+    uploads = adapter_of(attempt.connection).uploads
+    if uploads is None or not request.references or request.uploaded:
+        return request
+    let_go_of_database()
+    endpoint = endpoint_of(attempt.connection)
+    asking = [
+        worker.submit(
+            worker.client.ask(
+                uploads.build_upload(endpoint, image),
+                deadline=settings.CALL_DEADLINE,
+                private_hosts=settings.PRIVATE_HOSTS,
+            )
+        )
+        for image in request.references
+    ]
+    wait(asking)
+    try:
+        addresses = [uploads.read_upload(upload.result()) for upload in asking]
+    except OutcomeUnknown as error:
+        # An upload costs nothing and makes no picture, so it may be repeated.
+        raise Unreachable(str(error)) from error
+    _persist(lambda: delivery.note_uploaded(claim, attempt, addresses))
+    return replace(request, uploaded=tuple(addresses))
 
 
 async def _note_sent() -> None:
@@ -182,104 +212,41 @@ def _take_answer(worker: Engine, claim: Claim, attempt: Attempt, call: Future[An
 
 def _deliver_or_fail(worker: Engine, claim: Claim, attempt: Attempt, answer: Answer) -> bool:
     let_go_of_database()
+    adapter = adapter_of(attempt.connection)
     try:
-        result, pictures = _unpack_patiently(worker, attempt, answer)
+        with worker.cpu:
+            result = adapter.read_answer(request_of(attempt), answer)
+        if isinstance(result, JobAccepted):
+            _accept(claim, attempt, result)
+            return False
     except ProviderError as error:
         _fail(claim, attempt, error)
         return False
-    ended = _persist(lambda: delivery.deliver(claim, attempt, result, pictures))
+    return _deliver(worker, claim, attempt, result)
+
+
+def _accept(claim: Claim, attempt: Attempt, job: JobAccepted) -> None:
+    jobs = adapter_of(attempt.connection).jobs
+    if jobs is None:
+        raise OutcomeUnknown("The provider answered with a job, and there is no way to ask for it.")
+    _persist(lambda: delivery.accept(claim, attempt, job, pace=jobs.pace))
+    crash_point("after_accept")
+    forget_answer(attempt.token)
+
+
+def _deliver(worker: Engine, claim: Claim, attempt: Attempt, result: ImageResult) -> bool:
+    """Store and deliver the pictures of one call; returns whether the generation ended with them."""
+    let_go_of_database()
+    pictures = store_patiently(worker, attempt, result)
+    crash_point("after_store")
+    ended = _persist(lambda: delivery.deliver(claim, attempt, replace(result, images=()), pictures))
     forget_answer(attempt.token)
     return ended
 
 
-def _unpack_patiently(worker: Engine, attempt: Attempt, answer: Answer) -> tuple[ImageResult, list[Picture | Missing]]:
-    """Unpack an answer, again and again while the store is away; the lease is kept and nothing else meanwhile."""
-    give_up = time.monotonic() + STORE_PATIENCE
-    while True:
-        result, pictures = _unpack(worker, attempt, answer)
-        if STORE_AWAY not in pictures or not _store_is_back(give_up):
-            return result, pictures
-
-
-def _store_is_back(give_up: float) -> bool:
-    """Wait until the store answers; False when patience ends. A worker that stops leaves the rest to another."""
-    while time.monotonic() < give_up:
-        if is_stopping():
-            raise StoreDown
-        time.sleep(STORE_PAUSE)
-        try:
-            files.sizes_of(["originals/probe"])
-        except StoreDown:
-            logger.warning("The store does not answer; pictures that have arrived wait for it.")
-        else:
-            return True
-    return False
-
-
-def _unpack(worker: Engine, attempt: Attempt, answer: Answer) -> tuple[ImageResult, list[Picture | Missing]]:
-    """Read an answer and store its pictures; what is returned no longer holds their bytes."""
-    with worker.cpu:
-        result = adapter_of(attempt.connection).read_answer(_request(attempt), answer)
-        if isinstance(result, JobAccepted):
-            raise OutcomeUnknown("The provider answered with a job.")
-        images = dict(enumerate(result.images[: attempt.images]))
-        pictures = {
-            index: _store(attempt, index, image, image.data) for index, image in images.items() if image.url is None
-        }
-    # The gate is for CPU work: a slow place elsewhere must not hold up what others deliver.
-    fetches = {index: _fetch(worker, attempt, index, image.url) for index, image in images.items() if image.url}
-    for index, fetch in fetches.items():
-        pictures[index] = _store_fetched(worker, attempt, index, images[index], fetch)
-    return replace(result, images=()), [pictures[index] for index in images]
-
-
 def _fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
-    _persist(lambda: delivery.fail(claim, attempt, error))
+    _persist(lambda: failing.fail(claim, attempt, error))
     forget_answer(attempt.token)
-
-
-def _store(attempt: Attempt, index: int, image: ReceivedImage, data: bytes | None) -> Picture | Missing:
-    """Check one received picture and write its files; one bad picture does not harm the others of its call."""
-    if data is None:
-        return Missing("bad_image", image.reason)
-    try:
-        checked = check_image(data)
-    except BadImage as error:
-        return Missing("bad_image", str(error))
-    key = delivery.file_key(attempt, index)
-    generation = attempt.generation
-    packet = packet_for(source=Source.GENERATED, model_title=generation.model.title)
-    try:
-        put_image(team_id=generation.team_id, file_key=key, checked=checked, data=data, packet=packet)
-    except StoreDown:
-        return STORE_AWAY
-    except OSError:
-        logger.exception("Picture %s of attempt %s could not be stored.", index, attempt.pk)
-        return STORAGE_FAILED
-    return Picture(file_key=key, checked=checked, revised_prompt=image.revised_prompt or "")
-
-
-def _fetch(worker: Engine, attempt: Attempt, index: int, url: str) -> Future[Answer]:
-    fetching = worker.client.fetch(
-        url,
-        deadline=settings.CALL_DEADLINE,
-        spool=spool_path(attempt.token, index),
-        private_hosts=settings.PRIVATE_HOSTS,
-    )
-    return worker.submit(fetching)
-
-
-def _store_fetched(
-    worker: Engine, attempt: Attempt, index: int, image: ReceivedImage, fetch: Future[Answer]
-) -> Picture | Missing:
-    try:
-        spooled = fetch.result()
-        with worker.cpu:
-            return _store(attempt, index, image, spooled.read())
-    except ProviderError as error:
-        return Missing("bad_image", error.designer_message)
-    finally:
-        spool_path(attempt.token, index).unlink(missing_ok=True)
 
 
 def _persist(write: Callable[[], T]) -> T:

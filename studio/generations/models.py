@@ -144,6 +144,8 @@ class Attempt(models.Model):
     provider_message = models.CharField(max_length=500, blank=True)
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
     reported = models.JSONField(default=dict, blank=True)
+    # Names the call to the provider, the same when an earlier attempt is repeated.
+    call_id = models.UUIDField()
     # Addresses of the uploaded references, the same at a repetition of the call.
     uploaded = models.JSONField(default=list, blank=True)
     # The job at the provider: when it is asked for next, how often it was, and its images once it has ended well.

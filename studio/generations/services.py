@@ -1,6 +1,7 @@
 """The web's half: start, cancel and retry generations."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,20 +12,23 @@ from django.utils import timezone
 from studio.accounts.models import User
 from studio.audit.actions import Action
 from studio.audit.services import record
-from studio.catalogue.pricing import Quote, quote
-from studio.catalogue.queries import Offer, find_offer
+from studio.catalogue.models import ImageModel
+from studio.catalogue.pricing import NotOffered, Quote, quote
+from studio.catalogue.queries import find_offer, find_step
+from studio.catalogue.routing import Step
 from studio.core.crash import crash_point
+from studio.generations.delivery import cancel_unsent
 from studio.generations.ending import end_if_done
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
 from studio.generations.models import (
     Generation,
-    GenerationState,
     Output,
     OutputState,
 )
 from studio.generations.spec import GenerationSpec
-from studio.generations.tasks import ring
+from studio.generations.tasks import cancel_jobs, ring
 from studio.ledger.services import reserve
+from studio.library.models import Asset
 from studio.live.notify import notify
 from studio.teams.models import Team
 
@@ -65,11 +69,11 @@ def cancel_generation(*, generation: Generation, actor: User) -> None:
             return
         Generation.objects.filter(pk=locked.pk).update(cancel_requested_at=Now())
         record(action=Action.GENERATION_CANCELLED, team_id=locked.team_id, actor_id=actor.pk, subject=str(locked.pk))
-        if locked.state == GenerationState.QUEUED:
-            locked.outputs.filter(state=OutputState.WAITING).update(
-                state=OutputState.CANCELLED, reason="cancelled", message="Cancelled.", ended_at=Now()
-            )
+        if locked.lease_expires_at is None:
+            # Nobody works on it: it is queued, or parked while the provider does.
+            cancel_unsent(locked)
             end_if_done(locked)
+        cancel_jobs.delay_on_commit(locked.pk)
         notify(team_id=locked.team_id, event="generation", id=locked.pk)
 
 
@@ -80,12 +84,18 @@ def _start(
     if earlier is not None:
         return _same_request(earlier, spec)
     offer = find_offer(team, spec.model_slug)
+    offer.capabilities.check(spec)
+    _check_inputs(team, spec)
     price = quote(model=offer.priced, quality=spec.quality, size=spec.size, n=spec.n)
     if price.total > quoted:
         raise PriceChanged(price)
+    step = find_step(offer.steps, offer.model, spec, most=price.unit)
+    if step is None:
+        raise NotOffered(field="model", message="No connection of your team can do this now.")
+    order = _Order(team=team, actor=actor, spec=spec, key=key, model=offer.model, step=step, price=price)
     try:
         with transaction.atomic():
-            return _commit(team=team, actor=actor, spec=spec, key=key, offer=offer, price=price, retry_of=retry_of)
+            return _commit(order, retry_of=retry_of)
     except IntegrityError:
         # Two submissions with one key at the same moment: the database lets one through, the other finds it.
         earlier = _find_submitted(team=team, actor=actor, key=key)
@@ -94,24 +104,36 @@ def _start(
         return _same_request(earlier, spec)
 
 
-def _commit(
-    *,
-    team: Team,
-    actor: User,
-    spec: GenerationSpec,
-    key: uuid.UUID,
-    offer: Offer,
-    price: Quote,
-    retry_of: Generation | None,
-) -> Generation:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One submission that may be committed: what is asked, of whom, and for how much."""
+
+    team: Team
+    actor: User
+    spec: GenerationSpec
+    key: uuid.UUID
+    model: ImageModel
+    step: Step
+    price: Quote
+
+
+def _check_inputs(team: Team, spec: GenerationSpec) -> None:
+    """Refuse pictures that are not in the team's library."""
+    wanted = {*spec.references, *([] if spec.mask is None else [spec.mask])}
+    if wanted and Asset.objects.for_team(team).unpurged().filter(pk__in=wanted).count() < len(wanted):
+        raise NotOffered(field="references", message="A reference image is no longer in the library. Choose another.")
+
+
+def _commit(order: _Order, *, retry_of: Generation | None) -> Generation:
     """Write everything of one submission; the account row is locked last, to be held shortest."""
+    team, actor, spec, price = order.team, order.actor, order.spec, order.price
     hold_id = uuid.uuid4() if price.total else None
     generation = Generation.objects.create(
         team=team,
         author=actor,
-        model=offer.model,
-        connection=offer.connection,
-        via=offer.model,
+        model=order.model,
+        connection=order.step.connection,
+        via=order.step.via,
         hold_id=hold_id,
         retry_of=retry_of,
         prompt=spec.prompt,
@@ -119,7 +141,7 @@ def _commit(
         quote=price.to_json(),
         n=spec.n,
         unit_price=price.unit,
-        key=key,
+        key=order.key,
         body_hash=spec.fingerprint(),
         deadline_at=timezone.now() + timedelta(seconds=settings.GENERATION_DEADLINE),
     )
@@ -132,7 +154,7 @@ def _commit(
         data={"n": spec.n, "credits": price.total, "model": spec.model_slug},
     )
     if hold_id is not None:
-        note = f"{spec.n} × {offer.model.title}, {spec.quality}"
+        note = f"{spec.n} × {order.model.title}, {spec.quality}"
         reserve(team_id=team.pk, hold_id=hold_id, amount=price.total, actor_id=actor.pk, note=note)
     crash_point("after_hold")
     notify(team_id=team.pk, event="generation", id=generation.pk)

@@ -1,4 +1,4 @@
-"""Where answers wait between the wire and the library: one file an attempt, whole or absent."""
+"""Where answers wait between the wire and the library, and inputs between the library and the wire."""
 
 import uuid
 from pathlib import Path
@@ -6,10 +6,9 @@ from pathlib import Path
 from django.conf import settings
 
 
-def spool_path(token: uuid.UUID, index: int | None = None) -> Path:
-    """Return the file for the answer to an attempt, or for the `index`-th picture that the answer points to."""
-    suffix = "answer" if index is None else f"{index}.picture"
-    return Path(settings.SPOOL_ROOT) / token.hex[:2] / f"{token.hex}.{suffix}"
+def spool_path(token: uuid.UUID, part: str = "answer") -> Path:
+    """Return the file for the answer to an attempt, or for another part of it: a picture fetched, an input."""
+    return Path(settings.SPOOL_ROOT) / token.hex[:2] / f"{token.hex}.{part}"
 
 
 def forget_answer(token: uuid.UUID) -> None:

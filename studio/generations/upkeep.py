@@ -13,7 +13,8 @@ from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from studio.generations.ending import end_if_done
-from studio.generations.models import Generation, GenerationState, OutputState
+from studio.generations.jobs import parked_ones
+from studio.generations.models import AttemptState, Generation, GenerationState, HookDelivery, OutputState
 from studio.providers.models import Connection
 
 # A fresh submission rings by itself; only what waits longer than this is rung for again.
@@ -24,21 +25,25 @@ MOST_BELLS = 256
 UNHEARD_BELLS = 64
 MOST_ENDED = 500
 SPOOL_AGE = 24 * 3600
+HOOK_AGE = timedelta(days=7)
 
 EXPIRED = "It waited too long for the provider and was taken off the queue."
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the sweep found: bells to ring per connection, and generations whose worker died."""
+    """What the sweep found: bells to ring per connection, and generations that somebody has to go on with.
+
+    Those are the ones whose worker died, and parked ones that have something to do.
+    """
 
     waiting: Mapping[int, int]
-    abandoned: list[int]
+    to_resume: list[int]
 
 
 def find_work() -> Found:
     """Return what needs a worker."""
-    return Found(waiting=_waiting(), abandoned=_abandoned())
+    return Found(waiting=_waiting(), to_resume=[*_abandoned(), *parked_ones(_most_bells())])
 
 
 def end_expired() -> int:
@@ -59,9 +64,12 @@ def _end_one(pk: int) -> bool:
         )
         if generation is None:
             return False
-        generation.outputs.filter(state=OutputState.WAITING).update(
+        planned = generation.attempts.filter(state=AttemptState.PLANNED)
+        unsent = Q(state=OutputState.WAITING) | Q(attempt__in=planned, state=OutputState.RUNNING)
+        generation.outputs.filter(unsent).update(
             state=OutputState.FAILED, reason="expired", message=EXPIRED, ended_at=Now()
         )
+        planned.update(state=AttemptState.CANCELLED, ended_at=Now())
         return end_if_done(generation)
 
 
@@ -80,6 +88,11 @@ def sweep_spool() -> int:
     return removed
 
 
+def sweep_hooks() -> None:
+    """Forget webhooks that are too old to be sent again."""
+    HookDelivery.objects.filter(received_at__lt=Now() - HOOK_AGE).delete()
+
+
 def _waiting() -> dict[int, int]:
     due = Q(next_try_at=None) | Q(next_try_at__lte=Now())
     overlooked = (
@@ -91,7 +104,7 @@ def _waiting() -> dict[int, int]:
     )
     queued = {row["connection_id"]: row["n"] for row in overlooked}
     most = _most_bells()
-    free = Connection.objects.filter(Q(resume_at=None) | Q(resume_at__lte=Now()), pk__in=queued, enabled=True)
+    free = Connection.objects.usable().filter(Q(resume_at=None) | Q(resume_at__lte=Now()), pk__in=queued)
     return {pk: min(queued[pk], room, most) for pk, room in free.values_list("pk", "max_in_flight")}
 
 

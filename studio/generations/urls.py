@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from studio.generations import views
+from studio.generations import views, views_hooks
 
 app_name = "generations"
 urlpatterns = [
@@ -13,4 +13,5 @@ urlpatterns = [
     path("t/<slug:team_slug>/generations/<int:pk>/retry/", views.retry, name="retry"),
     path("t/<slug:team_slug>/quote/", views.quote, name="quote"),
     path("t/<slug:team_slug>/history/", views.history, name="history"),
+    path("hooks/<int:connection_id>/<str:secret>/", views_hooks.hook, name="hook"),
 ]

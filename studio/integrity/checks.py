@@ -18,6 +18,7 @@ from studio.integrity.work import DELIVERY, GENERATIONS
 from studio.providers.models import Connection
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (*MONEY, *GENERATIONS, *DELIVERY, *SHELVES, *HANDOVER, *OWNERSHIP)
+_SECRETS: Final = ("secret", "earlier_secret", "hook_secret")
 DECRYPTS: Final = "secrets.every_ciphertext_decrypts"
 
 
@@ -46,11 +47,13 @@ def snapshot() -> Iterator[None]:
 def find_unreadable_secrets() -> Breach | None:
     """Try every stored secret with the keys there are; the plain text is dropped at once."""
     cipher = MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
-    raw = Connection.objects.exclude(secret__isnull=True).annotate(stored=Cast("secret", models.TextField()))
+    columns = {f"{name}_stored": Cast(name, models.TextField()) for name in _SECRETS}
     unreadable = []
-    for pk, stored in raw.exclude(stored="").order_by("pk").values_list("pk", "stored").iterator(chunk_size=500):
+    rows = Connection.objects.annotate(**columns).order_by("pk").values_list("pk", *columns)
+    for pk, *stored in rows.iterator(chunk_size=500):
         try:
-            cipher.decrypt(stored.encode())
+            for text in filter(None, stored):
+                cipher.decrypt(text.encode())
         except InvalidToken:
             unreadable.append(f"connection {pk}")
         if len(unreadable) > MOST_NAMED:

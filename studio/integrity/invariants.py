@@ -41,7 +41,11 @@ class Breach:
 
 def parameters() -> Mapping[str, Any]:
     """The times that some invariants depend on."""
-    return {"grace": GRACE, "call": timedelta(seconds=settings.CALL_DEADLINE)}
+    return {
+        "grace": GRACE,
+        "call": timedelta(seconds=settings.CALL_DEADLINE),
+        "job": timedelta(seconds=settings.JOB_DEADLINE),
+    }
 
 
 def find_breach(invariant: Invariant) -> Breach | None:

@@ -45,6 +45,16 @@ OWNERSHIP: Final = (
         """,
     ),
     Invariant(
+        "isolation.route_is_of_one_team",
+        """
+        SELECT 'route ' || r.id FROM catalogue_route r
+        JOIN providers_connection c ON c.id = r.connection_id
+        JOIN catalogue_imagemodel m ON m.id = r.model_id
+        JOIN catalogue_imagemodel v ON v.id = r.via_id
+        WHERE c.team_id <> r.team_id OR v.protocol <> c.protocol OR v.family <> m.family
+        """,
+    ),
+    Invariant(
         "isolation.retry_is_of_the_same_team",
         """
         SELECT 'generation ' || g.id FROM generations_generation g JOIN generations_generation r ON r.id = g.retry_of_id
@@ -71,7 +81,8 @@ OWNERSHIP: Final = (
         "secrets.connection_secret_is_encrypted",
         """
         SELECT 'connection ' || id FROM providers_connection
-        WHERE secret <> '' AND secret !~ '^gAAAA[A-Za-z0-9_-]{80,}={0,2}$'
+        CROSS JOIN LATERAL unnest(ARRAY[secret, earlier_secret, hook_secret]) AS kept (text)
+        WHERE kept.text <> '' AND kept.text !~ '^gAAAA[A-Za-z0-9_-]{80,}={0,2}$'
         """,
     ),
     Invariant(

@@ -30,7 +30,7 @@ GENERATIONS: Final = (
         "generations.no_hold_outlives_its_deadline",
         """
         SELECT 'hold ' || h.id FROM generations_generation g JOIN ledger_hold h ON h.id = g.hold_id
-        WHERE h.state = 'open' AND g.deadline_at < now() - %(grace)s - %(call)s
+        WHERE h.state = 'open' AND g.deadline_at < now() - %(grace)s - greatest(%(call)s, %(job)s)
         """,
     ),
     Invariant(
@@ -43,9 +43,41 @@ GENERATIONS: Final = (
     Invariant(
         "generations.running_one_is_leased",
         """
-        SELECT 'generation ' || id FROM generations_generation
-        WHERE (state = 'running') <> (lease_expires_at IS NOT NULL)
-           OR (state = 'running' AND lease_expires_at < now() - %(grace)s)
+        SELECT 'generation ' || g.id FROM generations_generation g
+        WHERE (g.state = 'running' AND g.lease_expires_at IS NULL AND NOT EXISTS (
+                SELECT 1 FROM generations_attempt a
+                WHERE a.generation_id = g.id AND a.state IN ('accepted', 'ready')
+            ))
+           OR (g.state <> 'running' AND g.lease_expires_at IS NOT NULL)
+           OR (g.state = 'running' AND g.lease_expires_at < now() - %(grace)s)
+        """,
+    ),
+    Invariant(
+        "generations.queued_one_has_no_job",
+        """
+        SELECT 'attempt ' || a.id FROM generations_attempt a JOIN generations_generation g ON g.id = a.generation_id
+        WHERE g.state = 'queued' AND a.state IN ('sent', 'answered', 'accepted', 'ready')
+        """,
+    ),
+    Invariant(
+        "generations.job_belongs_to_one_attempt",
+        """
+        SELECT 'job ' || remote_id FROM generations_attempt WHERE remote_id <> ''
+        GROUP BY connection_id, remote_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "generations.no_job_outlives_its_deadline",
+        """
+        SELECT 'attempt ' || id FROM generations_attempt
+        WHERE state = 'accepted' AND sent_at < now() - %(job)s - %(grace)s
+        """,
+    ),
+    Invariant(
+        "generations.preview_is_of_a_running_output",
+        """
+        SELECT 'output ' || o.id FROM generations_preview p JOIN generations_output o ON o.id = p.output_id
+        WHERE o.state <> 'running'
         """,
     ),
     Invariant(
@@ -135,7 +167,7 @@ GENERATIONS: Final = (
         "generations.ended_one_has_no_open_attempt",
         """
         SELECT 'attempt ' || a.id FROM generations_attempt a JOIN generations_generation g ON g.id = a.generation_id
-        WHERE g.state NOT IN ('queued', 'running') AND a.state IN ('planned', 'sent', 'answered')
+        WHERE g.state NOT IN ('queued', 'running') AND a.state IN ('planned', 'sent', 'answered', 'accepted', 'ready')
         """,
     ),
     Invariant(

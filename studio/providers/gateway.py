@@ -18,6 +18,8 @@ def endpoint_of(connection: Connection) -> Endpoint:
         protocol=connection.protocol,
         base_url=connection.base_url,
         secret=connection.secret,
+        earlier_secret=connection.earlier_secret,
+        hook_secret=connection.hook_secret,
         options=connection.options,
     )
 

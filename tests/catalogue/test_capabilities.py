@@ -1,5 +1,6 @@
 """What a model refuses before anything is sent."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from studio.catalogue.capabilities import Capabilities
 from studio.catalogue.errors import NotOffered
+from studio.generations.spec import GenerationSpec
 
 ABLE = Capabilities(
     sizes=["1024x1024"],
@@ -19,14 +21,15 @@ ABLE = Capabilities(
     max_n=4,
 )
 PLAIN = Capabilities(sizes=["1024x1024"], qualities=["low"], formats=["png", "jpeg"])
-GOOD: dict[str, Any] = {
-    "prompt": "A bowl",
-    "n": 4,
-    "background": "auto",
-    "output_format": "png",
-    "compression": None,
-    "moderation": "auto",
-}
+GOOD = GenerationSpec(
+    model_slug="able",
+    prompt="A bowl",
+    n=4,
+    quality="low",
+    size="1024x1024",
+    background="auto",
+    output_format="png",
+)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,7 @@ GOOD: dict[str, Any] = {
     ],
 )
 def test_check_lets_through_what_the_model_can_do(change: dict[str, Any]) -> None:
-    ABLE.check(**GOOD | change)
+    ABLE.check(replace(GOOD, **change))
 
 
 @pytest.mark.parametrize(
@@ -63,13 +66,13 @@ def test_check_lets_through_what_the_model_can_do(change: dict[str, Any]) -> Non
 )
 def test_check_names_the_field_of_what_it_cannot_do(change: dict[str, Any], field: str) -> None:
     with pytest.raises(NotOffered) as caught:
-        ABLE.check(**GOOD | change)
+        ABLE.check(replace(GOOD, **change))
     assert caught.value.field == field
 
 
 def test_check_refuses_compression_where_the_model_has_none() -> None:
     with pytest.raises(NotOffered) as caught:
-        PLAIN.check(**GOOD | {"output_format": "jpeg", "compression": 50})
+        PLAIN.check(replace(GOOD, output_format="jpeg", compression=50))
     assert caught.value.field == "compression"
 
 

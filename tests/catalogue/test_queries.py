@@ -50,7 +50,7 @@ def test_own_connection_serves_before_a_shared_one(team: Team, other_team: Team)
     connect(other_team, "Theirs")
     own = connect(team, "Own")
     connect(team, "Second")
-    assert {offer.connection for offer in models_for(team)} == {own}
+    assert {offer.steps[0].connection for offer in models_for(team)} == {own}
 
 
 @pytest.mark.parametrize(("moment", "offered"), [(LAST_DAY, True), (END, False)])
@@ -99,8 +99,8 @@ def test_models_for_costs_the_same_for_any_number(count: int, team: Team, django
         connect(team, f"Connection {number}")
     keep = ImageModel.objects.exclude(slug__contains="2.6").values_list("pk", flat=True)[:count]
     ImageModel.objects.exclude(pk__in=list(keep)).update(enabled=False, retires_on=date(2026, 1, 1))
-    # connections, models, prices
-    with django_assert_num_queries(3):
+    # models, connections, routes, paused models, prices
+    with django_assert_num_queries(5):
         models_for(team)
 
 

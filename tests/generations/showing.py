@@ -94,6 +94,7 @@ def _attempt(generation: Generation, outputs: Sequence[OutputState]) -> Attempt:
         possible_cost=state == AttemptState.UNKNOWN,
         fence=1,
         token=uuid.uuid4(),
+        call_id=uuid.uuid4(),
         sent_at=now - timedelta(seconds=20),
         latency_ms=20_000 if ended else None,
         ended_at=now if ended else None,

@@ -10,7 +10,7 @@ from studio.accounts.models import User
 from studio.generations.claiming import Claim, Fenced, claim_next, take_over
 from studio.generations.delivery import mark_answered, mark_sent
 from studio.generations.models import Attempt, AttemptState, Generation
-from studio.generations.recovery import recover
+from studio.generations.recovery import Left, recover
 from studio.providers.adapters.base import Answer
 from studio.providers.models import Connection
 from studio.teams.models import Team
@@ -45,7 +45,7 @@ def test_mark_answered_after_another_worker_gave_it_up_is_refused(
     Generation.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
     successor = take_over(generation_id=claim.generation_id, worker="worker-2")
     assert successor is not None
-    assert recover(successor) == []
+    assert recover(successor) == Left([], [])
     with pytest.raises(Fenced):
         mark_answered(claim, attempt, ANSWER)
     attempt.refresh_from_db()

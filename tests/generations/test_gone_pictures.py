@@ -53,7 +53,7 @@ def test_history_keeps_a_quiet_place_for_them(generation: Generation, member: Us
     assert f"/assets/{purged.pk}/" not in page
 
 
-@pytest.mark.parametrize(("address", "queries"), [(STUDIO, 10), (HISTORY, 7)])
+@pytest.mark.parametrize(("address", "queries"), [(STUDIO, 12), (HISTORY, 7)])
 def test_they_cost_no_query(
     generation: Generation,
     member: User,

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from studio.accounts.models import User
-from studio.generations import fulfilment
+from studio.generations import fulfilment, unpacking
 from studio.generations.models import Attempt, AttemptState, Generation, GenerationState
 from studio.generations.spool import spool_path
 from studio.ledger.queries import balance
@@ -33,7 +33,7 @@ def silence_the_store(seconds: float) -> None:
 @pytest.fixture(autouse=True)
 def pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask often whether the store is back."""
-    monkeypatch.setattr(fulfilment, "STORE_PAUSE", 0.02)
+    monkeypatch.setattr(unpacking, "STORE_PAUSE", 0.02)
 
 
 def fulfilled(connection: Connection, generation: Generation) -> Generation:
@@ -63,11 +63,11 @@ def test_pictures_wait_for_a_store_that_is_away(team: Team, member: User, rehear
 def test_pictures_that_waited_too_long_are_not_charged(
     team: Team, member: User, rehearsal: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fulfilment, "STORE_PATIENCE", 0.1)
+    monkeypatch.setattr(unpacking, "STORE_PATIENCE", 0.1)
     silence_the_store(60)
     generation = fulfilled(rehearsal, submit(team, member, n=2))
     assert outcome(generation) == (GenerationState.FAILED, Counter(failed=2))
-    assert set(generation.outputs.values_list("reason", "message")) == {("storage", fulfilment.STORE_AWAY.message)}
+    assert set(generation.outputs.values_list("reason", "message")) == {("storage", unpacking.STORE_AWAY.message)}
     assert balance(team).available == 100
 
 
@@ -76,9 +76,8 @@ def test_worker_that_stops_meanwhile_leaves_the_pictures_to_another(
 ) -> None:
     generation = submit(team, member, n=2)
     silence_the_store(60)
-    answers = iter([False, False, True])
     with monkeypatch.context() as patch:
-        patch.setattr(fulfilment, "is_stopping", lambda: next(answers))
+        patch.setattr(unpacking, "is_stopping", lambda: True)
         with pytest.raises(StoreDown):
             fulfilment.fulfil_next(rehearsal.pk)
     assert Attempt.objects.get().state == AttemptState.ANSWERED

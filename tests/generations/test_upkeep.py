@@ -31,7 +31,7 @@ def test_find_work_rings_for_what_nobody_picked_up(team: Team, member: User, reh
     fresh, lost = submit(team, member), submit(team, member)
     age(lost, created_at=10)
 
-    assert upkeep.find_work() == upkeep.Found(waiting={rehearsal.pk: 1}, abandoned=[])
+    assert upkeep.find_work() == upkeep.Found(waiting={rehearsal.pk: 1}, to_resume=[])
     fresh.refresh_from_db()
     assert fresh.state == GenerationState.QUEUED
 
@@ -86,10 +86,10 @@ def test_find_work_finds_a_generation_whose_worker_died(
     settings.LEASE_RENEWAL_SECONDS = 0.1
     generation = submit(team, member)
     claim_next(connection_id=rehearsal.pk, worker="dead")
-    assert upkeep.find_work().abandoned == []
+    assert upkeep.find_work().to_resume == []
 
     age(generation, lease_expires_at=1)
-    assert upkeep.find_work().abandoned == [generation.pk]
+    assert upkeep.find_work().to_resume == [generation.pk]
 
 
 def test_find_work_gives_the_living_time_to_renew_after_a_restart(
@@ -100,7 +100,7 @@ def test_find_work_gives_the_living_time_to_renew_after_a_restart(
     age(generation, lease_expires_at=1)
     settings.LEASE_RENEWAL_SECONDS = 10**6  # longer than this database has been up
 
-    assert upkeep.find_work().abandoned == []
+    assert upkeep.find_work().to_resume == []
 
 
 def test_end_expired_ends_what_is_past_its_deadline(team: Team, member: User) -> None:

@@ -187,7 +187,7 @@ def test_studio_query_count(
         show(team, member, Is.DELIVERED, Is.RUNNING)
     client = client_of(member)
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         client.get(STUDIO)
 
 
@@ -207,5 +207,5 @@ def test_quote_query_count(
 ) -> None:
     client = client_of(member)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         client.post(QUOTE, ASKED, headers=HTMX)

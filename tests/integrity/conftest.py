@@ -13,7 +13,8 @@ from studio.catalogue.services import sync_catalogue
 from studio.exports import planning
 from studio.exports.models import Export, State
 from studio.generations.claiming import Claim, claim_next
-from studio.generations.delivery import Missing, Picture, conclude, deliver, fail, file_key, mark_answered, mark_sent
+from studio.generations.delivery import Missing, Picture, conclude, deliver, file_key, mark_answered, mark_sent
+from studio.generations.failing import fail
 from studio.generations.models import Attempt, Generation
 from studio.ledger.services import grant, refund, top_up
 from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Favourite, Tag

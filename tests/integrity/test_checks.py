@@ -78,6 +78,23 @@ PLANTS: dict[str, str] = {
     "generations.running_one_is_leased": """
         UPDATE generations_generation SET lease_expires_at = NULL WHERE id = {running}
         """,
+    "generations.queued_one_has_no_job": """
+        UPDATE generations_generation SET state = 'queued', lease_expires_at = NULL WHERE id = {running};
+        UPDATE generations_attempt SET state = 'accepted', remote_id = 'job_1', sent_at = now(), poll_at = now()
+            WHERE generation_id = {running}
+        """,
+    "generations.job_belongs_to_one_attempt": """
+        DROP INDEX attempt_job_once;
+        UPDATE generations_attempt SET remote_id = 'job_1' WHERE generation_id IN ({partial}, {unknown})
+        """,
+    "generations.no_job_outlives_its_deadline": """
+        UPDATE generations_attempt SET state = 'accepted', remote_id = 'job_1', poll_at = now(),
+            sent_at = now() - interval '2 days' WHERE generation_id = {running}
+        """,
+    "generations.preview_is_of_a_running_output": """
+        INSERT INTO generations_preview (output_id, number, data)
+            SELECT id, 1, 'x' FROM generations_output WHERE generation_id = {partial} LIMIT 1
+        """,
     "generations.ended_one_is_dated": """
         ALTER TABLE generations_generation DROP CONSTRAINT generation_ended_when_terminal;
         UPDATE generations_generation SET ended_at = NULL WHERE id = {done}
@@ -179,6 +196,11 @@ PLANTS: dict[str, str] = {
         UPDATE generations_generation
             SET connection_id = (SELECT id FROM providers_connection WHERE team_id = {other_team})
             WHERE id = {done}
+        """,
+    "isolation.route_is_of_one_team": """
+        INSERT INTO catalogue_route (team_id, model_id, via_id, position, connection_id)
+            SELECT {team}, g.model_id, g.model_id, 0, c.id
+            FROM generations_generation g, providers_connection c WHERE g.id = {done} AND c.team_id = {other_team}
         """,
     "isolation.retry_is_of_the_same_team": """
         UPDATE generations_generation SET retry_of_id = {other} WHERE id = {queued}

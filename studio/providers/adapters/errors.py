@@ -7,6 +7,7 @@
     ├── OutcomeUnknown       the line broke after the request left; never sent again blindly
     ├── BadAnswer            an answer without a usable picture
     ├── JobTimedOut          a job that did not end in time
+    ├── JobCancelled         a job that was stopped as somebody wished
     └── Refused              the provider answered with an error
         ├── InvalidRequest   ├── Unauthorised       ├── NotPermitted     ├── InsufficientFunds
         ├── ContentRefused   ├── ModelUnavailable   ├── RateLimited      ├── Conflict
@@ -18,6 +19,7 @@
 what is of no use until somebody looks after it, and `moves_on` whether another connection may be asked instead.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar
 
@@ -95,6 +97,7 @@ class Unreachable(ProviderError):
 class AddressRefused(Unreachable):
     """The address breaks the rules for outgoing calls, so trying again changes nothing."""
 
+    kind = "address_refused"
     retryable = False
     designer_message = "The address of this connection is not allowed. A team admin can correct it."
     pauses = Pauses.CONNECTION
@@ -125,6 +128,15 @@ class JobTimedOut(ProviderError):
     kind = "job_timed_out"
     designer_message = "The provider did not finish in time. Try again."
     admin_message = "The provider’s job did not end before the deadline; it may still be billed."
+
+
+class JobCancelled(ProviderError):
+    """The provider stopped the job before it had made anything."""
+
+    kind = "cancelled"
+    sent = False
+    designer_message = "Cancelled."
+    admin_message = "The job was cancelled at the provider."
 
 
 class Refused(ProviderError):
@@ -243,3 +255,13 @@ class Overloaded(UpstreamTransient):
     retryable = True
     elsewhere = True
     sent = False
+
+
+def _every(kind: type[ProviderError]) -> list[type[ProviderError]]:
+    return [kind, *(below for each in kind.__subclasses__() for below in _every(each))]
+
+
+# What admins read for each kind that is kept with an attempt or a pause.
+ADMIN_MESSAGES: Mapping[str, str] = {
+    error.kind: error.admin_message for error in reversed(_every(ProviderError)) if "kind" in vars(error)
+}

@@ -1,0 +1,306 @@
+"""Jobs at providers: asked for when they are due, many at once, by one task of the upkeep. No worker waits for one.
+
+What a job has brought is committed with its attempt; a worker then fetches the pictures and delivers them.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from studio.core.crash import crash_point
+from studio.generations import failing
+from studio.generations.claiming import working
+from studio.generations.delivery import wind_up
+from studio.generations.engine import engine, let_go_of_database
+from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, OutputState
+from studio.generations.results import result_to_json
+from studio.live.notify import notify
+from studio.providers.adapters.base import (
+    Answer,
+    Endpoint,
+    HttpRequest,
+    ImageResult,
+    JobFailed,
+    JobMissing,
+    JobNews,
+    Jobs,
+)
+from studio.providers.adapters.errors import JobTimedOut, OutcomeUnknown, ProviderError, Unauthorised
+from studio.providers.adapters.transport import ProviderClient
+from studio.providers.gateway import adapter_of, endpoint_of
+from studio.providers.health import note_failure
+from studio.providers.models import Connection
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 200
+AT_ONCE: Final = 16
+ASK_SECONDS: Final = 20.0
+# Questions for one job grow rarer up to this, in seconds; a provider may want them rarer still.
+LONGEST_PAUSE: Final = 10.0
+GROWTH: Final = 1.3
+# From so many due jobs of one connection on, the list call is asked first, a few pages of it.
+LIST_FROM: Final = 8
+MOST_PAGES: Final = 5
+# A job that was just accepted may not be known everywhere yet.
+GRACE: Final = timedelta(minutes=1)
+# While a question is under way nobody else asks it; a poller that dies leaves it to the next one after this.
+ASKING: Final = timedelta(seconds=2 * ASK_SECONDS)
+
+Told = JobNews | ProviderError
+
+
+@dataclass
+class _Batch:
+    """The due jobs of one connection, and what there is to know to ask for them."""
+
+    jobs: Jobs
+    endpoint: Endpoint
+    attempts: list[Attempt]
+    told: dict[int, Told] = field(default_factory=dict)
+
+
+def have_jobs() -> bool:
+    """Whether any job is under way."""
+    return Attempt.objects.filter(state=AttemptState.ACCEPTED).exists()
+
+
+def poll_due() -> set[int]:
+    """Ask for every job that is due and write down what became of it.
+
+    Returns the generations that a worker should go on with. Several pollers at once share the work.
+    """
+    batches = [_batch(attempts) for attempts in _take_due().values()]
+    if not batches:
+        return set()
+    let_go_of_database()
+    worker = engine()
+    worker.submit(_ask_all(worker.client, batches)).result()
+    crash_point("after_poll")
+    woken: set[int] = set()
+    for batch in batches:
+        for attempt in batch.attempts:
+            if _write_down(attempt, batch, batch.told[attempt.pk]):
+                woken.add(attempt.generation_id)
+    return woken
+
+
+def hasten(*, connection_id: int, job_id: str) -> bool:
+    """Make a job due because somebody says that it has ended; never sooner than the provider's pace allows.
+
+    Returns whether there is such a job under way.
+    """
+    attempt = _accepted().filter(connection_id=connection_id, remote_id=job_id).first()
+    if attempt is None:
+        return False
+    jobs = _jobs_of(attempt.connection)
+    earliest = (attempt.polled_at or attempt.sent_at or timezone.now()) + timedelta(seconds=jobs.pace)
+    soon = max(timezone.now(), earliest)
+    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED, poll_at__gt=soon).update(poll_at=soon)
+    return True
+
+
+def parked_ones(limit: int) -> list[int]:
+    """Return parked generations that a worker should go on with: a job has ended, or outputs may be sent again."""
+    parked = Generation.objects.filter(state=GenerationState.RUNNING, lease_expires_at=None)
+    ready = parked.filter(attempts__state=AttemptState.READY)
+    waiting = parked.filter(outputs__state=OutputState.WAITING).exclude(next_try_at__gt=Now())
+    return [*ready.union(waiting).values_list("pk", flat=True)[:limit]]
+
+
+def cancel_jobs(generation_id: int) -> None:
+    """Ask the provider to stop the jobs of a generation that was cancelled, where that is offered.
+
+    The job itself says later whether it was stopped in time.
+    """
+    attempts = list(_accepted().filter(generation=generation_id))
+    let_go_of_database()
+    for attempt in attempts:
+        _cancel(attempt)
+    Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts], state=AttemptState.ACCEPTED).update(
+        poll_at=Now() + timedelta(seconds=LONGEST_PAUSE / 2)
+    )
+
+
+def _accepted() -> QuerySet[Attempt]:
+    return Attempt.objects.filter(state=AttemptState.ACCEPTED).select_related("connection", "via", "generation")
+
+
+def _take_due() -> Mapping[int, list[Attempt]]:
+    """Return the due jobs by connection, and let nobody else ask for them meanwhile."""
+    by_connection: dict[int, list[Attempt]] = defaultdict(list)
+    with transaction.atomic():
+        due = _accepted().filter(poll_at__lte=Now()).order_by("poll_at")
+        taken = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
+        Attempt.objects.filter(pk__in=[attempt.pk for attempt in taken]).update(poll_at=Now() + ASKING)
+    for attempt in taken:
+        by_connection[attempt.connection_id].append(attempt)
+    return by_connection
+
+
+def _batch(attempts: list[Attempt]) -> _Batch:
+    connection = attempts[0].connection
+    return _Batch(_jobs_of(connection), endpoint_of(connection), attempts)
+
+
+def _jobs_of(connection: Connection) -> Jobs:
+    jobs = adapter_of(connection).jobs
+    if jobs is None:
+        raise LookupError(f"The protocol {connection.protocol} knows no jobs.")
+    return jobs
+
+
+async def _ask_all(client: ProviderClient, batches: Sequence[_Batch]) -> None:
+    await asyncio.gather(*(_ask_batch(client, batch) for batch in batches))
+
+
+async def _ask_batch(client: ProviderClient, batch: _Batch) -> None:
+    if len(batch.attempts) >= LIST_FROM:
+        await _ask_list(client, batch)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def ask_one(attempt: Attempt) -> None:
+        async with gate:
+            batch.told[attempt.pk] = await _ask(client, batch, attempt)
+
+    await asyncio.gather(*(ask_one(attempt) for attempt in batch.attempts if attempt.pk not in batch.told))
+
+
+async def _ask_list(client: ProviderClient, batch: _Batch) -> None:
+    """Learn of many jobs at once; what the list does not tell is asked for one by one afterwards."""
+    wanted = {attempt.remote_id: attempt.pk for attempt in batch.attempts}
+    cursor = ""
+    for _ in range(MOST_PAGES):
+        request = batch.jobs.build_list(batch.endpoint, cursor)
+        if request is None:
+            return
+        try:
+            page = batch.jobs.read_list(await _answer(client, request))
+        except ProviderError as error:
+            logger.info("The list of jobs cannot be read (%s); each is asked for by itself.", error.kind)
+            return
+        batch.told |= {wanted[job]: news for job, news in page.jobs.items() if job in wanted}
+        cursor = page.cursor
+        if not cursor or len(batch.told) == len(wanted):
+            return
+
+
+async def _ask(client: ProviderClient, batch: _Batch, attempt: Attempt) -> Told:
+    """Ask for one job; one that began with an earlier key may be bound to it."""
+    told: Told = JobMissing()
+    for endpoint in _endpoints(batch.endpoint, attempt):
+        try:
+            answer = await _answer(client, batch.jobs.build_poll(endpoint, attempt.remote_id))
+            told = batch.jobs.read_poll(answer, attempt.images)
+        except ProviderError as error:
+            told = error
+        if not isinstance(told, Unauthorised | JobMissing):
+            return told
+    return told
+
+
+def _endpoints(endpoint: Endpoint, attempt: Attempt) -> list[Endpoint]:
+    rotated_at = attempt.connection.rotated_at
+    if not endpoint.earlier_secret or rotated_at is None or attempt.sent_at is None or attempt.sent_at > rotated_at:
+        return [endpoint]
+    return [replace(endpoint, secret=endpoint.earlier_secret), endpoint]
+
+
+async def _answer(client: ProviderClient, request: HttpRequest) -> Answer:
+    return await client.ask(request, deadline=ASK_SECONDS, private_hosts=settings.PRIVATE_HOSTS)
+
+
+def _write_down(attempt: Attempt, batch: _Batch, told: Told) -> bool:
+    """Commit what became of one job; returns whether a worker should go on with its generation."""
+    if isinstance(told, ImageResult):
+        return _make_ready(attempt, told)
+    if isinstance(told, JobFailed):
+        return _end(attempt, told.error)
+    if isinstance(told, JobMissing) and _is_older_than(attempt, GRACE):
+        return _end(attempt, OutcomeUnknown("The provider no longer knows the job."))
+    if _is_older_than(attempt, timedelta(seconds=settings.JOB_DEADLINE)):
+        _cancel(attempt)
+        return _end(attempt, JobTimedOut(f"The job did not end within {settings.JOB_DEADLINE:g} seconds."))
+    if isinstance(told, ProviderError):
+        _note_trouble(attempt, told)
+    _ask_later(attempt, batch.jobs.pace, told)
+    return False
+
+
+def _is_older_than(attempt: Attempt, age: timedelta) -> bool:
+    return attempt.sent_at is not None and timezone.now() - attempt.sent_at > age
+
+
+def _make_ready(attempt: Attempt, result: ImageResult) -> bool:
+    with working(attempt.generation_id) as generation:
+        if generation is None:
+            return False
+        made = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED).update(
+            state=AttemptState.READY,
+            result=result_to_json(result),
+            answered_at=Now(),
+            polled_at=Now(),
+            latency_ms=_milliseconds_since_sent(attempt),
+        )
+        notify(team_id=generation.team_id, event="generation", id=generation.pk)
+    crash_point("after_ready")
+    return bool(made)
+
+
+def _end(attempt: Attempt, error: ProviderError) -> bool:
+    """End a job that brings nothing; the generation ends with it, or goes on elsewhere."""
+    with working(attempt.generation_id) as generation:
+        if generation is None or not _still_accepted(attempt):
+            return False
+        failing.note(generation, attempt, error)
+        if generation.lease_expires_at is None:
+            return not wind_up(Generation.objects.get(pk=generation.pk))
+        return False
+
+
+def _still_accepted(attempt: Attempt) -> bool:
+    return Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED).exists()
+
+
+def _note_trouble(attempt: Attempt, error: ProviderError) -> None:
+    """A question that failed says something about the connection, and nothing about the job."""
+    with transaction.atomic():
+        pause = timedelta(seconds=error.retry_after or LONGEST_PAUSE)
+        remote_name = attempt.via.remote_name
+        note_failure(connection_id=attempt.connection_id, remote_name=remote_name, error=error, pause=pause)
+
+
+def _ask_later(attempt: Attempt, pace: float, told: Told) -> None:
+    wanted = told.retry_after if isinstance(told, ProviderError) and told.retry_after else 0.0
+    pause = max(pace, min(LONGEST_PAUSE, pace * GROWTH**attempt.polls), min(wanted, 60.0))
+    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED).update(
+        polls=attempt.polls + 1, polled_at=Now(), poll_at=Now() + timedelta(seconds=pause)
+    )
+
+
+def _cancel(attempt: Attempt) -> None:
+    """Ask the provider once to stop a job, in each way that it may offer; its word on it does not matter here."""
+    worker = engine()
+    for request in _jobs_of(attempt.connection).build_cancels(endpoint_of(attempt.connection), attempt.remote_id):
+        try:
+            answer = worker.submit(_answer(worker.client, request)).result()
+        except ProviderError as error:
+            logger.info("Job of attempt %s could not be cancelled: %s", attempt.pk, error)
+            continue
+        if 200 <= answer.status < 300:
+            return
+
+
+def _milliseconds_since_sent(attempt: Attempt) -> int:
+    sent_at = attempt.sent_at or timezone.now()
+    return round((timezone.now() - sent_at).total_seconds() * 1000)

@@ -1,0 +1,104 @@
+"""What answers and errors say about a connection: when it pauses, slows down, or is given up on for a while."""
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Least, Now
+
+from studio.live.notify import notify
+from studio.providers.adapters.errors import (
+    OutcomeUnknown,
+    Pauses,
+    ProviderError,
+    QuotaUsedUp,
+    RateLimited,
+    Unreachable,
+    UpstreamTransient,
+)
+from studio.providers.models import Connection, PausedModel
+from studio.providers.tasks import tell_paused
+
+# So many upstream failures in a row open the circuit; then one call at a time tries, after a pause that doubles.
+MOST_FAILURES: Final = 5
+FIRST_PAUSE: Final = timedelta(seconds=30)
+LONGEST_PAUSE: Final = timedelta(minutes=10)
+# A provider that asks for more than this may not silence a whole connection: the generation fails instead.
+LONGEST_SLOWDOWN: Final = timedelta(minutes=5)
+LONGEST_QUOTA: Final = timedelta(days=1)
+_UPSTREAM: Final = (Unreachable, UpstreamTransient, OutcomeUnknown)
+
+
+def note_success(connection_id: int) -> None:
+    """Close the circuit, if it was open or on its way there."""
+    Connection.objects.filter(pk=connection_id, failures__gt=0).update(failures=0, resume_at=None)
+
+
+def note_failure(*, connection_id: int, remote_name: str, error: ProviderError, pause: timedelta) -> None:
+    """Draw the consequences of one failed call; `pause` is how long the provider wants to be left alone.
+
+    Call it in the transaction that writes the failure: the admins are told after its commit, once for each pause.
+    """
+    if error.pauses == Pauses.CONNECTION:
+        _pause_connection(connection_id, error)
+    elif error.pauses == Pauses.MODEL:
+        _pause_model(connection_id, remote_name, error)
+    elif isinstance(error, QuotaUsedUp):
+        _slow_down(connection_id, min(pause, LONGEST_QUOTA))
+    elif isinstance(error, RateLimited):
+        _slow_down(connection_id, min(pause, LONGEST_SLOWDOWN))
+    elif isinstance(error, _UPSTREAM):
+        _count_failure(connection_id)
+
+
+def is_open(connection: Connection) -> bool:
+    """Whether the circuit is open, so that at most one call at a time may try."""
+    return connection.failures >= MOST_FAILURES
+
+
+def resume(connection: Connection) -> None:
+    """Use a connection again as if nothing had happened: its pauses, those of its models and its circuit are over."""
+    Connection.objects.filter(pk=connection.pk).update(
+        paused_kind="", paused_note="", paused_at=None, failures=0, resume_at=None
+    )
+    PausedModel.objects.filter(connection=connection).delete()
+
+
+def _pause_connection(connection_id: int, error: ProviderError) -> None:
+    paused = Connection.objects.filter(pk=connection_id, paused_kind="").update(
+        paused_kind=error.kind, paused_note=error.provider_message[:500], paused_at=Now()
+    )
+    if paused:
+        _tell(connection_id, "")
+
+
+def _pause_model(connection_id: int, remote_name: str, error: ProviderError) -> None:
+    _, made = PausedModel.objects.get_or_create(
+        connection_id=connection_id,
+        remote_name=remote_name,
+        defaults={"kind": error.kind, "note": error.provider_message[:500]},
+    )
+    if made:
+        _tell(connection_id, remote_name)
+
+
+def _tell(connection_id: int, remote_name: str) -> None:
+    transaction.on_commit(lambda: tell_paused.delay(connection_id, remote_name), robust=True)
+    team_id = Connection.objects.values_list("team_id", flat=True).get(pk=connection_id)
+    if team_id is not None:
+        notify(team_id=team_id, event="connection", id=connection_id)
+
+
+def _slow_down(connection_id: int, pause: timedelta) -> None:
+    """A rate limit slows the whole connection, not each generation by itself."""
+    Connection.objects.filter(pk=connection_id).update(resume_at=Greatest("resume_at", Now() + pause))
+
+
+def _count_failure(connection_id: int) -> None:
+    connection = Connection.objects.filter(pk=connection_id)
+    connection.update(failures=Least(F("failures") + 1, 1000))
+    failures = connection.values_list("failures", flat=True).get()
+    if failures >= MOST_FAILURES:
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - MOST_FAILURES, 10))
+        connection.update(resume_at=Greatest("resume_at", Now() + pause))

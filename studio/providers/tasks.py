@@ -1,0 +1,44 @@
+"""Celery's side of connections."""
+
+from celery import shared_task
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+
+from studio.accounts.models import User
+from studio.providers.adapters.errors import ADMIN_MESSAGES
+from studio.providers.models import Connection, PausedModel
+from studio.teams.models import Role
+
+
+@shared_task(name="studio.providers.tasks.tell_paused")
+def tell_paused(connection_id: int, remote_name: str) -> None:
+    """Write to those who can mend it that a connection, or one model of it, is not used for now."""
+    connection = Connection.objects.select_related("team").filter(pk=connection_id).first()
+    if connection is None:
+        return
+    paused = PausedModel.objects.filter(connection=connection, remote_name=remote_name).first() if remote_name else None
+    kind = paused.kind if paused else connection.paused_kind
+    addresses = _addresses(connection)
+    if not kind or not addresses:
+        return
+    context = {
+        "connection": connection,
+        "remote_name": remote_name,
+        "message": ADMIN_MESSAGES[kind],
+        "note": paused.note if paused else connection.paused_note,
+        "base_url": settings.BASE_URL,
+    }
+    subject = render_to_string("providers/email/paused_subject.txt", context).strip()
+    for address in addresses:
+        send_mail(subject, render_to_string("providers/email/paused_message.txt", context), None, [address])
+
+
+def _addresses(connection: Connection) -> list[str]:
+    """The team's admins and owners; for a shared connection, the operators."""
+    people = User.objects.filter(is_active=True)
+    if connection.team_id is None:
+        people = people.filter(is_staff=True)
+    else:
+        people = people.filter(memberships__team_id=connection.team_id, memberships__role__gte=Role.ADMIN)
+    return list(people.order_by("pk").values_list("email", flat=True))
