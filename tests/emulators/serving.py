@@ -188,6 +188,8 @@ class Serving:
         # A job goes its way even when the answer that names it never arrives.
         if reply.then and exchange.fault:
             reply.then()
+            if exchange.fault.name == "job_hook_first":
+                await asyncio.sleep(exchange.fault.number("seconds", 1))
         await self._send(reply, exchange, wire)
         if reply.then and not exchange.fault:
             reply.then()

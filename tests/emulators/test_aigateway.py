@@ -303,6 +303,15 @@ def test_wrong_webhooks_are_wrong(emulator: EmulatorControl) -> None:
     assert json.loads(receiver.seen[0].body)["id"] == job
 
 
+def test_webhook_can_come_before_the_answer_that_names_the_job(emulator: EmulatorControl) -> None:
+    emulator.set(answer_as_job=True, job_seconds=0)
+    with receiving() as receiver:
+        job = generate(emulator, prompt="[fault:job_hook_first seconds=0.5]", webhook_url=receiver.url).document["id"]
+        told = [json.loads(seen.body)["data"]["job_id"] for seen in receiver.seen]
+
+    assert told == [job]
+
+
 def test_refused_webhook_is_sent_again(emulator: EmulatorControl) -> None:
     emulator.set(answer_as_job=True, job_seconds=0, hook_tries=3, hook_retry_seconds=0)
     with receiving() as receiver:
