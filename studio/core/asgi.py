@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from studio.core.errors import NoRoom, is_full
@@ -15,6 +15,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
+
+# So long the rest of a refused body is received and dropped.
+_DROPPING_SECONDS: Final = 5.0
 
 
 def raw_headers(headers: Iterable[tuple[str, str]], *, policy: str = INERT_POLICY) -> RawHeaders:
@@ -29,8 +32,10 @@ def header(scope: Scope, name: bytes) -> str:
     return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
 
 
-async def answer(send: Send, status: int, text: str, *, headers: Iterable[tuple[str, str]] = ()) -> None:
-    """Send a short plain answer without Django."""
+async def answer(
+    send: Send, status: int, text: str, *, headers: Iterable[tuple[str, str]] = (), is_over: bool = True
+) -> None:
+    """Send a short plain answer without Django; it is for the caller to end one that is not over."""
     body = text.encode()
     described = raw_headers(
         [
@@ -41,7 +46,20 @@ async def answer(send: Send, status: int, text: str, *, headers: Iterable[tuple[
         ]
     )
     await send({"type": "http.response.start", "status": status, "headers": described})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": not is_over})
+
+
+async def refuse_body(receive: Receive, send: Send, status: int, text: str) -> None:
+    """Answer a request whose body has not ended, drop what still comes of it, and close.
+
+    Closing over bytes that nobody has read resets the connection, which loses the answer for whoever still sends.
+    """
+    await answer(send, status, text, headers=[("Connection", "close")], is_over=False)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DROPPING_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+    await send({"type": "http.response.body"})
 
 
 class Gate:
@@ -97,7 +115,8 @@ class ThreadCap:
     A place is taken when the request's body is complete and given back when Django has finished, so neither a slow
     sender nor a slow reader holds one. For that an answer is collected before it is sent: pages are short, and files
     go past Django (`streaming.py`). Who waits too long gets 503, a body that is too long gets 413: at once, where its
-    header says so. `most_bytes` is the limit for everything, or says it for each path.
+    header says so, and for a while the rest is dropped. `most_bytes` is the limit for everything, or says it for each
+    path.
     """
 
     def __init__(
@@ -130,8 +149,10 @@ class ThreadCap:
             visit.leave()
         if visit.refusal:
             status, text = visit.refusal
-            retry = [("Retry-After", "2")] if status == 503 else [("Connection", "close")]
-            await answer(send, status, text, headers=retry)
+            if visit.is_read:
+                await answer(send, status, text, headers=[("Retry-After", "2")] if status == 503 else [])
+            else:
+                await refuse_body(receive, send, status, text)
         for message in visit.answer:
             await send(message)
 
@@ -151,6 +172,7 @@ class _Visit:
         self._room = most_bytes
         self._is_hopeless = announced > most_bytes
         self._inside = False
+        self.is_read = False
         self.refusal: tuple[int, str] | None = None
         self.answer: list[Message] = []
 
@@ -161,10 +183,11 @@ class _Visit:
         message = await self._receive()
         if message["type"] != "http.request" or self._inside:
             return message
+        self.is_read = not message.get("more_body", False)
         self._room -= len(message.get("body", b""))
         if self._room < 0:
             return self._refuse(413, "The request is too large.")
-        if not message.get("more_body", False):
+        if self.is_read:
             self._inside = await self._gate.enter()
             if not self._inside:
                 return self._refuse(503, "The studio is very busy. Try again in a few seconds.")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from studio.core import asgi
 from studio.core.asgi import Gate, Message, Receive, Scope, Send, ThreadCap
 from tests.core import urls
 from tests.serving import Server, wait_until
@@ -40,6 +41,26 @@ def test_body_that_is_announced_too_long_is_refused_before_it_arrives(server: Se
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 209715200\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+@pytest.mark.parametrize("headers", ["Content-Length: 30000000", "Transfer-Encoding: chunked"])
+def test_refusal_reaches_who_sends_everything_before_reading(server: Server, headers: str) -> None:
+    body = b"x" * 30_000_000
+    if "chunked" in headers:
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(f"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n\r\n".encode() + body)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 413")
+    assert received.endswith(b"The request is too large.")
+
+
+def test_refused_body_that_never_ends_is_left(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "_DROPPING_SECONDS", 0.05)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 209715200\r\n\r\nxxx")
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert received.endswith(b"The request is too large.")
 
 
 def test_an_address_may_have_a_limit_of_its_own() -> None:
