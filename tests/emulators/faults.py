@@ -97,6 +97,7 @@ PICTURES: Mapping[str, Callable[[list[Picture]], list[Picture]]] = {
     "more": lambda results: [*results, pictures.spare()],
     "mixed": lambda results: [result if number % 2 == 0 else NO_PICTURE for number, result in enumerate(results)],
     "same": lambda results: [results[0] for _ in results],
+    "other_size": lambda results: [pictures.spare() for _ in results],
     "data_empty": lambda _: [],
     "text_file": _instead(lambda: b"This is a text file, not a picture.\n"),
     "svg": _instead(lambda: b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),

@@ -77,6 +77,7 @@ IMAGES = {
     "more": [True, True],
     "same": [True, True],
     "hostile_text": [True, True],
+    "other_size": [True, True],
     "fewer": [True],
     "truncated_base64": [False, False],
     "no_picture_field": [False, False],
