@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 
+from studio.library.names import original_name
 from studio.library.storage import AtomicFileSystemStorage
 
 NAME = "originals/1/ab/picture.png"
@@ -94,6 +96,19 @@ def test_file_and_every_new_folder_are_synced(media: Path, monkeypatch: pytest.M
 def test_name_outside_the_folder_is_refused() -> None:
     with pytest.raises(SuspiciousFileOperation):
         AtomicFileSystemStorage().save("../outside.png", ContentFile(b"x"))
+
+
+@pytest.mark.parametrize("folder", ["", "media/", "media/../other"])
+def test_place_of_a_picture_is_what_django_says(tmp_path: Path, folder: str) -> None:
+    store = AtomicFileSystemStorage(f"{tmp_path}/{folder}")
+    name = original_name(team_id=7, file_key=UUID(int=2**127), content_type="image/png")
+    assert store.path(name) == FileSystemStorage.path(store, name)
+
+
+@pytest.mark.parametrize("name", ["originals/7/80/../../../../../../etc/passwd.png", "../7/80/" + "0" * 36 + ".png"])
+def test_name_that_is_almost_a_pictures_is_looked_at(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SuspiciousFileOperation):
+        AtomicFileSystemStorage(tmp_path).path(name)
 
 
 def test_death_in_the_middle_of_a_write_leaves_only_a_temporary_file(media: Path) -> None:
