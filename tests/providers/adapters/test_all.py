@@ -105,12 +105,14 @@ READERS = {
 
 @pytest.mark.parametrize(("protocol", "name"), READERS)
 @given(answer=ANSWERS)
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_whatever_comes_is_read_or_refused(protocol: str, name: str, answer: Answer) -> None:
     try:
         found = READERS[protocol, name](answer)
     except ProviderError as error:
         assert_presentable(error)
+        # Only whoever reads the answer to a request knows its prompt.
+        assert name != "answer" or PROMPT not in error.provider_message
         return
     if isinstance(found, JobFailed):
         assert_presentable(found.error)
@@ -132,7 +134,6 @@ def assert_presentable(error: ProviderError) -> None:
     assert error.admin_message
     assert not {"\x00", "\x1b", "\u202e"} & set(shown)
     assert SECRET not in shown
-    assert PROMPT not in shown
     assert shown.encode()
     assert error.retry_after is None or 0 <= error.retry_after <= 86_400
 
@@ -142,7 +143,7 @@ HOOKED = [protocol for protocol, adapter in ADAPTERS.items() if adapter.hooks]
 
 @pytest.mark.parametrize("protocol", HOOKED)
 @given(body=BODIES, signature=TEXTS)
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_no_webhook_is_genuine_by_chance(protocol: str, body: bytes, signature: str) -> None:
     hooks = ADAPTERS[protocol].hooks
     assert hooks is not None
@@ -158,7 +159,7 @@ def test_no_webhook_is_genuine_by_chance(protocol: str, body: bytes, signature: 
 
 
 @given(body=st.lists(BODIES, max_size=4))
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_previews_are_found_or_passed_over(body: list[bytes]) -> None:
     reader = StreamedPreviews()
 
