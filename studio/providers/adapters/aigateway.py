@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from studio.providers.adapters.answers import (
@@ -25,7 +24,7 @@ from studio.providers.adapters.answers import (
     read_cost,
     reported,
 )
-from studio.providers.adapters.asking import JSON, bearer, json_body, key_of, multipart, unsupported
+from studio.providers.adapters.asking import JSON, Body, call, header_option, json_body, multipart
 from studio.providers.adapters.base import (
     Answer,
     Check,
@@ -49,8 +48,6 @@ from studio.providers.adapters.jobs import OneByOne, read_job, usable_id
 from studio.providers.adapters.offers import MEGABYTE, Offer
 from studio.providers.adapters.webhooks import check_signature, read_event
 
-Body = bytes | tuple[bytes | Path, ...]
-
 TAG_LIMIT = 64
 SECRET_LIMIT = 500
 HOOK_SECONDS = 300
@@ -61,8 +58,6 @@ _EDIT = replace(_MAKE, references=1, reference_bytes=25 * MEGABYTE)
 
 # The code repeats the status, and no type is a name here.
 _KINDS = Kinds(by_name={str(status): kind for status, kind in BY_STATUS.items() if kind is not OutcomeUnknown})
-# Nothing was asked of a model there, so the address is what is wrong.
-_CHECK_KINDS = Kinds(by_status={**BY_STATUS, 404: BadAnswer})
 _MAY_REFUSE_CONTENT = frozenset({200, 400, 403, 422})
 
 
@@ -105,7 +100,7 @@ class AIgatewayHooks:
 
     def read_secret(self, answer: Answer) -> str:
         """Return the secret; raises ProviderError where the account has none yet."""
-        reply = Reply(answer, _CHECK_KINDS)
+        reply = Reply(answer, _KINDS.of_accounts())
         document = reply.document()
         reply.raise_refusal(_find_fault(document))
         secret = document.get("secret")
@@ -177,7 +172,7 @@ class AIgatewayAdapter:
 
     def read_check(self, endpoint: Endpoint, answer: Answer) -> Check:  # noqa: ARG002  # the protocol's
         """Return that the key is good: how the balance is written is not documented."""
-        reply = Reply(answer, _CHECK_KINDS)
+        reply = Reply(answer, _KINDS.of_accounts())
         document = reply.document()
         reply.raise_refusal(_find_fault(document))
         return Check(
@@ -187,15 +182,9 @@ class AIgatewayAdapter:
 
 
 def _call(endpoint: Endpoint, method: str, path: str, *, body: Body = b"", content_type: str = "") -> HttpRequest:
-    secret = key_of(endpoint)
-    headers = bearer(secret)
-    tag = endpoint.options.get("tag")
-    if tag:
-        if not isinstance(tag, str) or not tag.isascii() or not tag.isprintable() or len(tag) > TAG_LIMIT:
-            raise unsupported(f"The connection’s option 'tag' must be at most {TAG_LIMIT} plain characters.")
-        headers["x-aig-tag"] = tag
-    url = f"{endpoint.base_url.rstrip('/')}{path}"
-    return HttpRequest(method, url, headers, body, content_type, secret)
+    tag = header_option(endpoint, "tag", TAG_LIMIT)
+    headers = {"x-aig-tag": tag} if tag else {}
+    return call(endpoint, method, path, headers=headers, body=body, content_type=content_type)
 
 
 def _find_fault(document: Mapping[str, Any], status: int = 0) -> Fault | None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from studio.providers.adapters.answers import (
-    BY_STATUS,
     CONTENT_WORDS,
     Fault,
     Kind,
@@ -17,7 +16,7 @@ from studio.providers.adapters.answers import (
     read_cost,
     reported,
 )
-from studio.providers.adapters.asking import JSON, bearer, json_body, key_of, multipart
+from studio.providers.adapters.asking import JSON, bearer, call, json_body, key_of, multipart
 from studio.providers.adapters.base import (
     Answer,
     Check,
@@ -64,7 +63,6 @@ _EDIT = replace(
     mask=True,
 )
 _KINDS = Kinds()
-_CHECK_KINDS = Kinds(by_status={**BY_STATUS, 404: BadAnswer})
 # The provider has no codes: these are its words, by status.
 _WORDS: Mapping[int, tuple[tuple[re.Pattern[str], Kind], ...]] = {
     # A model it does not know is a wrong value of a list, as a wrong size is; only models have a slash in their names.
@@ -93,15 +91,13 @@ class AimlapiAdapter:
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for `/images/generations` or, with references, `/images/edits`."""
-        secret = key_of(endpoint)
-        base_url = endpoint.base_url.rstrip("/")
         if not request.references:
             _MAKE.check(request)
             body = json_body(_fields(_MAKE, request))
-            return HttpRequest("POST", f"{base_url}/images/generations", bearer(secret), body, JSON, secret)
+            return call(endpoint, "POST", "/images/generations", body=body, content_type=JSON)
         _EDIT.check(request)
         parts, content_type = multipart(_fields(_EDIT, request).items(), edit_files(request))
-        return HttpRequest("POST", f"{base_url}/images/edits", bearer(secret), parts, content_type, secret)
+        return call(endpoint, "POST", "/images/edits", body=parts, content_type=content_type)
 
     def preview_reader(self, request: ImageRequest) -> PreviewReader | None:  # noqa: ARG002  # the protocol's
         """Nothing is streamed."""
@@ -123,7 +119,7 @@ class AimlapiAdapter:
 
     def read_check(self, endpoint: Endpoint, answer: Answer) -> Check:  # noqa: ARG002  # the protocol's
         """Return what the account holds."""
-        reply = Reply(answer, _CHECK_KINDS, id_header="x-inference-id")
+        reply = Reply(answer, _KINDS.of_accounts(), id_header="x-inference-id")
         document = reply.document()
         balance = document.get("current_balance")
         known = isinstance(balance, int | float) and not isinstance(balance, bool)

@@ -6,7 +6,7 @@ where its errors stand (`Fault`) and what their names mean (`Kinds`); everything
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -88,6 +88,10 @@ class Kinds:
         if 520 <= status <= 527:
             return OutcomeUnknown
         return UpstreamTransient if status >= 500 else BadAnswer
+
+    def of_accounts(self) -> "Kinds":
+        """Return the meanings where no model was asked: if nothing is found there, the address is what is wrong."""
+        return replace(self, by_status={**self.by_status, 404: BadAnswer})
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from studio.providers.adapters.answers import BY_STATUS, Fault, Kinds, Reply, find_error, image_at, inner, read_cost
-from studio.providers.adapters.asking import JSON, json_body, key_of, multipart, unsupported
+from studio.providers.adapters.asking import JSON, call, json_body, multipart, unsupported
 from studio.providers.adapters.base import (
     Answer,
     Check,
@@ -40,8 +39,6 @@ from studio.providers.adapters.jobs import read_job, usable_id
 from studio.providers.adapters.offers import MEGABYTE, Offer
 from studio.providers.adapters.text import storable_text
 from studio.providers.adapters.webhooks import check_signature, read_event
-
-Body = bytes | tuple[bytes | Path, ...]
 
 MOST_IMAGES = 10
 SHAPES: Mapping[str, str] = {"1024x1024": "1:1", "1536x1024": "3:2", "1024x1536": "2:3"}
@@ -87,8 +84,6 @@ _MODELS: Mapping[str, _Model] = {
 _KINDS = Kinds()
 # An upload costs nothing and may be repeated: 502 says that their storage failed.
 _UPLOAD_KINDS = Kinds(by_status={**BY_STATUS, 500: Overloaded, 502: Overloaded, 504: Overloaded})
-# Nothing was asked of a model there, so the address is what is wrong.
-_CHECK_KINDS = Kinds(by_status={**BY_STATUS, 404: BadAnswer})
 
 
 class ApiframeUploads:
@@ -97,7 +92,7 @@ class ApiframeUploads:
     def build_upload(self, endpoint: Endpoint, image: InputImage) -> HttpRequest:
         """Return the upload of one picture."""
         parts, content_type = multipart([], [("file", image)])
-        return _call(endpoint, "POST", "/uploads", body=parts, content_type=content_type)
+        return call(endpoint, "POST", "/uploads", sign=_signed, body=parts, content_type=content_type)
 
     def read_upload(self, answer: Answer) -> str:
         """Return the address of the uploaded picture."""
@@ -117,7 +112,7 @@ class ApiframeJobs:
 
     def build_poll(self, endpoint: Endpoint, job_id: str) -> HttpRequest:
         """Return the question for the job."""
-        return _call(endpoint, "GET", f"/jobs/{job_id}")
+        return call(endpoint, "GET", f"/jobs/{job_id}", sign=_signed)
 
     def read_poll(self, answer: Answer, n: int) -> JobNews:
         """Return what has become of the job; an id that Apiframe cannot read is no job of its, like an unknown one."""
@@ -132,7 +127,7 @@ class ApiframeJobs:
     def build_list(self, endpoint: Endpoint, cursor: str) -> HttpRequest:
         """Return the question for the newest jobs, or for those after the cursor."""
         query = {"limit": "100", "cursor": cursor} if cursor else {"limit": "100"}
-        return _call(endpoint, "GET", f"/jobs?{urlencode(query)}")
+        return call(endpoint, "GET", f"/jobs?{urlencode(query)}", sign=_signed)
 
     def read_list(self, answer: Answer) -> JobPage:
         """Return one page of jobs; a job without an id is passed over."""
@@ -200,9 +195,9 @@ class ApiframeAdapter:
         if request.hook_url:
             fields |= {"webhookUrl": request.hook_url, "webhookEvents": ["completed", "failed"]}
         fields[model.place] = _parameters(model.offer, request)
-        called = _call(endpoint, "POST", "/images/generate", body=json_body(fields), content_type=JSON)
         once = {"idempotency-key": request.call_id} if request.call_id else {}
-        return replace(called, headers={**called.headers, **once})
+        body = json_body(fields)
+        return call(endpoint, "POST", "/images/generate", sign=_signed, headers=once, body=body, content_type=JSON)
 
     def preview_reader(self, request: ImageRequest) -> PreviewReader | None:  # noqa: ARG002  # the protocol's
         """Nothing is streamed."""
@@ -220,11 +215,11 @@ class ApiframeAdapter:
 
     def build_check(self, endpoint: Endpoint) -> HttpRequest:
         """Return the question whose key it is, which costs nothing."""
-        return _call(endpoint, "GET", "/me")
+        return call(endpoint, "GET", "/me", sign=_signed)
 
     def read_check(self, endpoint: Endpoint, answer: Answer) -> Check:  # noqa: ARG002  # the protocol's
         """Return what the account has left."""
-        reply = Reply(answer, _CHECK_KINDS)
+        reply = Reply(answer, _KINDS.of_accounts())
         document = reply.document()
         reply.raise_refusal(_find_fault(document))
         credits, plan = inner(document, "team", "credits"), inner(document, "team", "plan")
@@ -235,10 +230,8 @@ class ApiframeAdapter:
         return Check(checked, unchecked="Whether a model may be used shows only when a picture is made.")
 
 
-def _call(endpoint: Endpoint, method: str, path: str, *, body: Body = b"", content_type: str = "") -> HttpRequest:
-    secret = key_of(endpoint)
-    url = f"{endpoint.base_url.rstrip('/')}{path}"
-    return HttpRequest(method, url, {"x-api-key": secret}, body, content_type, secret)
+def _signed(secret: str) -> dict[str, str]:
+    return {"x-api-key": secret}
 
 
 def _parameters(offer: Offer, request: ImageRequest) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pybase64
 
-from studio.providers.adapters.base import Endpoint, InputImage
+from studio.providers.adapters.base import Endpoint, HttpRequest, InputImage
 from studio.providers.adapters.errors import Unauthorised, Unsupported
+
+Body = bytes | tuple[bytes | Path, ...]
 
 JSON = "application/json"
 PICTURES: Mapping[str, str] = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
@@ -34,14 +36,36 @@ def bearer(secret: str) -> dict[str, str]:
     return {"authorization": f"Bearer {secret}"}
 
 
+def call(
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    *,
+    sign: Callable[[str], Mapping[str, str]] = bearer,
+    headers: Mapping[str, str] | None = None,
+    body: Body = b"",
+    content_type: str = "",
+) -> HttpRequest:
+    """Return a call below the connection's base URL; `sign` returns the header that holds the key."""
+    secret = key_of(endpoint)
+    url = f"{endpoint.base_url.rstrip('/')}{path}"
+    return HttpRequest(method, url, {**sign(secret), **(headers or {})}, body, content_type, secret)
+
+
+def header_option(endpoint: Endpoint, name: str, most: int = 200) -> str:
+    """Return an option of the connection that travels as a header, empty without one; raises Unsupported."""
+    value = endpoint.options.get(name) or ""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or len(value) > most:
+        raise unsupported(f"The connection’s option {name!r} must be at most {most} plain characters.")
+    return value
+
+
 def json_body(fields: Mapping[str, Any]) -> bytes:
     """Return the fields as JSON in UTF-8; raises Unsupported for text that cannot be sent."""
     return _encoded(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
 
 
-def multipart(
-    fields: Iterable[tuple[str, str | int]], files: Iterable[tuple[str, InputImage]]
-) -> tuple[tuple[bytes | Path, ...], str]:
+def multipart(fields: Iterable[tuple[str, str | int]], files: Iterable[tuple[str, InputImage]]) -> tuple[Body, str]:
     """Return the parts of a form, its files left on disk, and its content type."""
     boundary = f"atelier-{secrets.token_hex(16)}"
     opening = f"--{boundary}\r\nContent-Disposition: form-data; name="

@@ -139,7 +139,7 @@ class CloudflareAdapter:
         document = reply.document()
         status = inner(document, "result", "status")
         reply.raise_refusal(_find_fault(reply, document), usable=status is not None)
-        if status in {"disabled", "expired"}:
+        if status in ("disabled", "expired"):
             raise reply.failure(Unauthorised, f"The token is {status}.")
         if status != "active":
             raise reply.failure(BadAnswer, "The answer does not say whether the token is active.")

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from studio.providers.adapters.answers import BY_STATUS, Fault, Kinds, Reply, find_error, inner, reported
-from studio.providers.adapters.asking import JSON, bearer, json_body, key_of, multipart, unsupported
+from studio.providers.adapters.answers import Fault, Kinds, Reply, find_error, inner, reported
+from studio.providers.adapters.asking import JSON, call, header_option, json_body, multipart
 from studio.providers.adapters.base import (
     Answer,
     Check,
@@ -80,8 +80,6 @@ KINDS = Kinds(
         "unknown_parameter": InvalidRequest,
     }
 )
-# Nothing was asked of a model there, so the address is what is wrong.
-_CHECK_KINDS = Kinds(by_name=KINDS.by_name, by_status={**BY_STATUS, 404: BadAnswer})
 
 
 class OpenAIAdapter:
@@ -102,17 +100,15 @@ class OpenAIAdapter:
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for `/images/generations` or, with references, `/images/edits`."""
-        secret = key_of(endpoint)
-        headers = _headers(endpoint, secret)
-        base_url = endpoint.base_url.rstrip("/")
+        headers = _headers(endpoint)
         if not request.references:
             MAKE.check(request)
             body = json_body(body_fields(MAKE, request))
-            return HttpRequest("POST", f"{base_url}/images/generations", headers, body, JSON, secret)
+            return call(endpoint, "POST", "/images/generations", headers=headers, body=body, content_type=JSON)
         _EDIT.check(request)
         fields = {name: _form_value(value) for name, value in body_fields(_EDIT, request).items()}
         parts, content_type = multipart(({"size": "auto"} | fields).items(), edit_files(request))
-        return HttpRequest("POST", f"{base_url}/images/edits", headers, parts, content_type, secret)
+        return call(endpoint, "POST", "/images/edits", headers=headers, body=parts, content_type=content_type)
 
     def preview_reader(self, request: ImageRequest) -> PreviewReader | None:
         """Return what finds the partial images of a stream."""
@@ -130,12 +126,11 @@ class OpenAIAdapter:
 
     def build_check(self, endpoint: Endpoint) -> HttpRequest:
         """Return the list of models, which costs nothing."""
-        secret = key_of(endpoint)
-        return HttpRequest("GET", f"{endpoint.base_url.rstrip('/')}/models", _headers(endpoint, secret), secret=secret)
+        return call(endpoint, "GET", "/models", headers=_headers(endpoint))
 
     def read_check(self, endpoint: Endpoint, answer: Answer) -> Check:  # noqa: ARG002  # the protocol's
         """Return the models that the provider lists, and when those end that have a date."""
-        reply = Reply(answer, _CHECK_KINDS)
+        reply = Reply(answer, KINDS.of_accounts())
         document = reply.document()
         listed = document.get("data")
         reply.raise_refusal(_find_error(document), usable=isinstance(listed, list))
@@ -160,15 +155,9 @@ def edit_files(request: ImageRequest) -> Iterator[tuple[str, InputImage]]:
         yield "mask", request.mask
 
 
-def _headers(endpoint: Endpoint, secret: str) -> dict[str, str]:
-    headers = bearer(secret)
-    for name in ("organization", "project"):
-        value = endpoint.options.get(name)
-        if value:
-            if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-                raise unsupported(f"The connection’s option {name!r} holds what no header can carry.")
-            headers[f"openai-{name}"] = value
-    return headers
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    found = {name: header_option(endpoint, name) for name in ("organization", "project")}
+    return {f"openai-{name}": value for name, value in found.items() if value}
 
 
 def body_fields(offer: Offer, request: ImageRequest) -> dict[str, Any]:

@@ -6,11 +6,10 @@ Its documentation knows two envelopes for errors: `code` is a number beside a `t
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from studio.providers.adapters.answers import BY_STATUS, Fault, Kinds, Reply, find_error, inner, read_cost, reported
-from studio.providers.adapters.asking import JSON, bearer, json_body, key_of, multipart, unsupported
+from studio.providers.adapters.asking import JSON, call, json_body, multipart, unsupported
 from studio.providers.adapters.base import (
     Answer,
     Check,
@@ -40,8 +39,6 @@ from studio.providers.adapters.errors import (
 from studio.providers.adapters.jobs import OneByOne, read_job, usable_id
 from studio.providers.adapters.offers import Offer
 
-Body = bytes | tuple[bytes | Path, ...]
-
 FLOWS: Mapping[str, str] = {"async": "/async/images", "sync": "/images"}
 # Models without a choice of quality have the catalogue's `standard`, which stands for whatever Pixapi takes.
 STANDARD = "standard"
@@ -66,8 +63,6 @@ _KINDS = Kinds(
     },
     by_status={**BY_STATUS, 422: ContentRefused},
 )
-# Nothing was asked of a model there, so the address is what is wrong.
-_CHECK_KINDS = replace(_KINDS, by_status={**BY_STATUS, 404: BadAnswer})
 
 
 class PixapiTasks(OneByOne):
@@ -77,7 +72,7 @@ class PixapiTasks(OneByOne):
 
     def build_poll(self, endpoint: Endpoint, job_id: str) -> HttpRequest:
         """Return the question for the task."""
-        return _call(endpoint, "GET", f"/tasks/{job_id}")
+        return call(endpoint, "GET", f"/tasks/{job_id}")
 
     def read_poll(self, answer: Answer, n: int) -> JobNews:
         """Return what has become of the task."""
@@ -124,10 +119,10 @@ class PixapiAdapter:
         if request.quality == STANDARD:
             del fields["quality"]
         if not request.references:
-            return _call(endpoint, "POST", f"{path}/generations", body=json_body(fields), content_type=JSON)
+            return call(endpoint, "POST", f"{path}/generations", body=json_body(fields), content_type=JSON)
         name = "image[]" if request.form % self.forms and len(request.references) > 1 else "image"
         parts, content_type = multipart(fields.items(), [(name, image) for image in request.references])
-        return _call(endpoint, "POST", f"{path}/edits", body=parts, content_type=content_type)
+        return call(endpoint, "POST", f"{path}/edits", body=parts, content_type=content_type)
 
     def preview_reader(self, request: ImageRequest) -> PreviewReader | None:  # noqa: ARG002  # the protocol's
         """Nothing is streamed."""
@@ -145,11 +140,11 @@ class PixapiAdapter:
 
     def build_check(self, endpoint: Endpoint) -> HttpRequest:
         """Return the list of models, which costs nothing."""
-        return _call(endpoint, "GET", "/models")
+        return call(endpoint, "GET", "/models")
 
     def read_check(self, endpoint: Endpoint, answer: Answer) -> Check:  # noqa: ARG002  # the protocol's
         """Return the models that are listed."""
-        reply = Reply(answer, _CHECK_KINDS)
+        reply = Reply(answer, _KINDS.of_accounts())
         document = reply.document()
         listed = document.get("data")
         reply.raise_refusal(find_error(document), usable=isinstance(listed, list))
@@ -168,12 +163,6 @@ def _flow(endpoint: Endpoint) -> str:
     if not isinstance(flow, str) or flow not in FLOWS:
         raise unsupported(f"The connection’s option 'flow' must be one of {', '.join(FLOWS)}.")
     return FLOWS[flow]
-
-
-def _call(endpoint: Endpoint, method: str, path: str, *, body: Body = b"", content_type: str = "") -> HttpRequest:
-    secret = key_of(endpoint)
-    url = f"{endpoint.base_url.rstrip('/')}{path}"
-    return HttpRequest(method, url, bearer(secret), body, content_type, secret)
 
 
 def _result(reply: Reply, document: object, n: int, task: Mapping[str, Any] | None = None) -> ImageResult:

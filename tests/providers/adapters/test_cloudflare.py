@@ -272,6 +272,7 @@ def test_check_says_what_it_cannot_show() -> None:
         ({"success": False, "errors": [{"code": 1000, "message": "Invalid API Token"}]}, 401, "auth"),
         ({"success": False, "errors": [{"code": 6003, "message": "Invalid request headers"}]}, 400, "auth"),
         ({"result": {}, "success": True}, 200, "bad_answer"),
+        ({"result": {"status": ["active"]}, "success": True}, 200, "bad_answer"),
         (b"<html>", 200, "bad_answer"),
     ],
 )
