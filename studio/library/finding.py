@@ -1,7 +1,8 @@
-"""Pages and counts of a search, through the functions of migration 0005: one journey to the database for each."""
+"""Pages and counts of a search through the functions of migrations 0005 and 0006: one journey to the database each."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, cast
 
 from django.db.models import Exists, OuterRef
@@ -18,15 +19,15 @@ MOST_COUNTED: Final = 1000
 # dearer, fewer makes searches for middling ones dearer.
 SPAN: Final = 3000
 
-_READINGS: Final = "%(q)s::tsquery, %(exact)s::tsquery, %(narrow)s::tsquery, %(team)s"
-_IN_ORDER: Final = f"{{function}}({_READINGS}, %(key)s{{cast}}, %(asset)s, %(wanted)s, %(span)s)"
-_BY_HAND: Final = f"{{function}}({_READINGS}, %(collections)s, %(first)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
-_COUNT: Final = f"library_count({_READINGS}, %(most)s, %(span)s)"
+_IN_ORDER: Final = "{function}(q, probe, %(team)s, %(key)s{cast}, %(asset)s, %(wanted)s, %(span)s)"
+_BY_HAND: Final = "{function}(q, probe, %(team)s, %(collections)s, %(first)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
+_COUNT: Final = "library_count(q, probe, %(team)s, %(most)s, %(span)s)"
+_PAGE: Final = "SELECT {call} FROM library_reading(%(parts)s::jsonb, %(team)s)"
 _COUNTED: Final = """
     SELECT ids, CASE
         WHEN cardinality(ids) < %(wanted)s AND %(asset)s::bigint IS NULL THEN cardinality(ids)
         ELSE {count}
-    END FROM (SELECT {call} AS ids OFFSET 0) AS page
+    END FROM (SELECT q, probe, {call} AS ids FROM library_reading(%(parts)s::jsonb, %(team)s) OFFSET 0) AS page
 """
 
 
@@ -49,7 +50,7 @@ class Count:
 def page_ids(asked: Asked, sort: Sort, place: Place | None, *, wanted: int, is_back: bool = False) -> list[int]:
     """Return the ids behind a place (or before it, the nearest first), in order."""
     params = _params(asked, sort, place, wanted=wanted, is_back=is_back)
-    [(ids,)] = rows_of(f"SELECT {_call(sort, is_back=is_back)}", params)
+    [(ids,)] = rows_of(_PAGE.format(call=_call(sort, is_back=is_back)), params)
     return cast("list[int]", ids)
 
 
@@ -63,7 +64,7 @@ def counted_page_ids(asked: Asked, sort: Sort, place: Place | None, *, wanted: i
 
 def count_of(asked: Asked) -> Count:
     """Count what is asked for, up to MOST_COUNTED."""
-    [(number,)] = rows_of(f"SELECT {_COUNT}", {**_readings(asked), "most": MOST_COUNTED + 1})
+    [(number,)] = rows_of(_PAGE.format(call=_COUNT), {**_read(asked), "most": MOST_COUNTED + 1})
     return Count.of(number)
 
 
@@ -89,14 +90,14 @@ def _call(sort: Sort, *, is_back: bool) -> str:
     return (_BY_HAND if isinstance(order, ManualOrder) else _IN_ORDER).format(function=function, cast=cast)
 
 
-def _readings(asked: Asked) -> Mapping[str, Any]:
-    read = asked.reading
-    return {"q": read.whole, "exact": read.exact, "narrow": read.narrow, "team": asked.team_id, "span": SPAN}
+def _read(asked: Asked) -> Mapping[str, Any]:
+    parts = json.dumps([asdict(part) for part in asked.reading.parts])
+    return {"parts": parts, "team": asked.team_id, "span": SPAN}
 
 
 def _params(asked: Asked, sort: Sort, place: Place | None, *, wanted: int, is_back: bool) -> Mapping[str, Any]:
     key, asset_id = (place.key, place.asset_id) if place else (None, None)
-    params = {**_readings(asked), "key": key, "asset": asset_id, "wanted": wanted}
+    params = {**_read(asked), "key": key, "asset": asset_id, "wanted": wanted}
     if not isinstance(ORDERS[sort], ManualOrder):
         return params
     collections = list(asked.collections)

@@ -48,14 +48,78 @@ def terms_of(q: str) -> list[Term]:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A search as PostgreSQL reads it, and two simpler readings that the index answers sooner."""
+class Part:
+    """One thing that is asked for: a tsquery with `%1$s` and so on where the words stand that may go on."""
 
-    whole: str
-    # With every word as a whole one, not as a beginning: all it finds is found by the search too.
-    exact: str
-    # The filters alone, empty without any: all that the search finds is found by them too.
-    narrow: str
+    text: str
+    open: tuple[str, ...] = ()
+    minus: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A search as PostgreSQL reads it: all of its parts together."""
+
+    team_id: int
+    parts: tuple[Part, ...]
+
+    @property
+    def whole(self) -> str:
+        """The tsquery, with words that may go on as PostgreSQL writes them."""
+        texts = []
+        for part in self.parts:
+            text = part.text
+            for number, word in enumerate(part.open, 1):
+                text = text.replace(f"%{number}$s", _quoted(f"{self.team_id}/{word}") + ":*")
+            texts.append(text.replace("%%", "%"))
+        # Words and filters are a team's own already; without any, the team itself says what the index has to read.
+        if all(part.minus for part in self.parts):
+            texts.insert(0, _quoted(f"team:{self.team_id}"))
+        return " & ".join(texts)
+
+
+class _Writer:
+    """Writes one part; the words of a team are a team's own lexemes, `7/sea`."""
+
+    def __init__(self, team_id: int) -> None:
+        self.team_id = team_id
+        self.open: list[str] = []
+
+    def token(self, filed: str) -> str:
+        return _quoted(token_of(self.team_id, filed)).replace("%", "%%")
+
+    def word(self, word: str, *, is_open: bool) -> str:
+        if not is_open:
+            return _quoted(f"{self.team_id}/{word}")
+        self.open.append(word)
+        return f"%{len(self.open)}$s"
+
+    def any_of(self, tokens: Iterable[str]) -> str:
+        return f"({' | '.join(map(self.token, tokens))})"
+
+    def term(self, term: Term, tags: Iterable[int]) -> str:
+        found = [self.phrase(term)] if term.runs else []
+        found += [self.token(f"tag:{tag}") for tag in tags]
+        return f"({' | '.join(found or [self.token(_NOTHING)])})"
+
+    def phrase(self, term: Term) -> str:
+        """Write a term's words with their distances."""
+        words: list[tuple[str, int]] = []
+        for run in term.runs:
+            if not run.is_unspaced:
+                is_open = term.is_open and run is term.runs[-1]
+                words.append((self.word(run.text[:WORD_LENGTH], is_open=is_open), run.place))
+            elif run.length == 1:
+                # One character of such a script begins every pair that it is the first of.
+                words.append((self.word(run.text, is_open=True), run.place))
+            else:
+                pairs = range(run.length - 1)
+                words += [(self.word(run.text[at : at + 2], is_open=False), run.place + at) for at in pairs]
+        text, last = words[0]
+        for word, place in words[1:]:
+            text += f" <{place - last}> {word}"
+            last = place
+        return f"({text})" if len(words) > 1 else text
 
 
 def reading_of(
@@ -70,25 +134,17 @@ def reading_of(
 
     Whether a picture is listed is for the statement to ask: what is in the bin still has its words.
     """
-    tokens = _tokens(search, user_id, collections)
-    parts = [_any_of(token_of(team_id, each) for each in some) for some in tokens]
+    writer = _Writer(team_id)
+    parts = [Part(writer.any_of(some)) for some in _tokens(search, user_id, collections)]
     if search.alpha is False:
-        parts.append("!" + _quoted(token_of(team_id, "alpha:1")))
-    narrow = " & ".join(parts) if any(not part.startswith("!") for part in parts) else ""
+        parts.append(Part("!" + writer.token("alpha:1"), minus=True))
     terms = terms_of(search.q)
     # Signs between words say nothing; signs alone ask for what is called so.
-    said = [term for term in terms if term.runs or tags_of.get(term.text)] or terms
-    # Words and filters are a team's own already; without any, the team itself says what the index has to read.
-    if not narrow and all(term.is_minus for term in said):
-        parts.insert(0, _quoted(f"team:{team_id}"))
-    whole, exact = (
-        " & ".join(
-            parts
-            + [_term(term, team_id, tags_of.get(term.text, ()), is_open=is_open or term.is_minus) for term in said]
-        )
-        for is_open in (True, False)
-    )
-    return Reading(whole, exact, narrow)
+    for term in [term for term in terms if term.runs or tags_of.get(term.text)] or terms:
+        writer = _Writer(team_id)
+        text = writer.term(term, tags_of.get(term.text, ()))
+        parts.append(Part("!" + text if term.is_minus else text, tuple(writer.open), term.is_minus))
+    return Reading(team_id, tuple(parts))
 
 
 def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> Iterator[list[str]]:
@@ -131,44 +187,9 @@ def _days(first: date, last: date) -> Iterator[str]:
             first += _ONE_DAY
 
 
-def _term(term: Term, team_id: int, tags: Iterable[int], *, is_open: bool) -> str:
-    found = [_phrase(term, team_id, is_open=is_open and term.is_open)] if term.runs else []
-    found += [_quoted(token_of(team_id, f"tag:{tag}")) for tag in tags]
-    text = f"({' | '.join(found or [_quoted(token_of(team_id, _NOTHING))])})"
-    return f"!{text}" if term.is_minus else text
-
-
-def _phrase(term: Term, team_id: int, *, is_open: bool) -> str:
-    """Write a term's words with their distances; the words of a team are a team's own lexemes, `7/sea`."""
-    words: list[tuple[str, int]] = []
-    for run in term.runs:
-        is_last = run is term.runs[-1]
-        if not run.is_unspaced:
-            words.append((_word(team_id, run.text[:WORD_LENGTH], is_open=is_open and is_last), run.place))
-        elif run.length == 1:
-            # One character of such a script begins every pair that it is the first of.
-            words.append((_word(team_id, run.text, is_open=True), run.place))
-        else:
-            pairs = range(run.length - 1)
-            words += [(_word(team_id, run.text[at : at + 2], is_open=False), run.place + at) for at in pairs]
-    text, last = words[0]
-    for word, place in words[1:]:
-        text += f" <{place - last}> {word}"
-        last = place
-    return f"({text})" if len(words) > 1 else text
-
-
-def _word(team_id: int, word: str, *, is_open: bool) -> str:
-    return _quoted(f"{team_id}/{word}") + (":*" if is_open else "")
-
-
 def token_of(team_id: int, filed: str) -> str:
     """Return the lexeme of a filter, a team's own as its words are: `7:status:approved` (migration 0003)."""
     return f"{team_id}:{filed}"
-
-
-def _any_of(tokens: Iterable[str]) -> str:
-    return f"({' | '.join(map(_quoted, tokens))})"
 
 
 def _quoted(lexeme: str) -> str:

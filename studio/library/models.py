@@ -41,6 +41,7 @@ __all__ = [
     "Source",
     "Status",
     "Tag",
+    "Word",
 ]
 
 TYPE_LABELS: Final = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP"}
@@ -319,6 +320,19 @@ class MadeWith(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
+
+
+class Word(models.Model):
+    """A word that pictures of a team have, or had once; kept by a trigger (migration 0003), more than once at times."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
+    word = models.TextField(db_collation="C")
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "word"], name="word_of_team")]
+
+    def __str__(self) -> str:
+        return self.word
 
 
 class LibraryRules(models.Model):

@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Order:
-    """One order: the function that finds a page of it (migration 0005), its opposite, and the column before the id."""
+    """One order: the function that finds a page (migrations 0005 and 0006), its opposite, the column before the id."""
 
     function: str
     opposite: str

@@ -110,6 +110,7 @@ FROM (
 
 _FINISH: Final = """
 DROP TRIGGER library_filed_already ON library_asset;
+INSERT INTO library_word (team_id, word) SELECT DISTINCT team_id, lexeme FROM library_asset, unnest(words);
 ALTER TABLE library_asset ENABLE TRIGGER library_made_with;
 SELECT setval(pg_get_serial_sequence('library_asset', 'id'), %(assets)s);
 CREATE INDEX asset_by_newest ON library_asset (team_id, id DESC) WHERE binned_at IS NULL;

@@ -1,8 +1,9 @@
 """What the library finds: words, filters, orders, pages and counts, with exact results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from datetime import timezone as zones
+from itertools import repeat
 from uuid import uuid4
 
 import pytest
@@ -28,10 +29,14 @@ from tests.factories import make_asset, make_member
 LIBRARY = "/t/halden-co/library/"
 
 
-def plant(team: Team, author: User, prompts: list[str], **fields: object) -> list[Asset]:
+def plant(
+    team: Team, author: User, prompts: list[str], *, ids: Iterable[int] | None = None, **fields: object
+) -> list[Asset]:
     """Make rows without files, many in one statement, as search sees them."""
+    keys: Iterable[int | None] = ids or repeat(None)
     rows = [
         Asset(
+            pk=pk,
             team=team,
             author=author,
             file_key=uuid4(),
@@ -46,7 +51,7 @@ def plant(team: Team, author: User, prompts: list[str], **fields: object) -> lis
             sort_name=sort_name(prompt[:200]),
             **fields,
         )
-        for prompt in prompts
+        for prompt, pk in zip(prompts, keys, strict=False)
     ]
     return Asset.objects.bulk_create(rows)
 

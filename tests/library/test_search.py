@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.core.errors import BadInput
-from studio.library.matching import Reading, reading_of, terms_of
+from studio.library.matching import Part, Reading, reading_of, terms_of
 from studio.library.search import LONGEST_ADDRESS, LONGEST_Q, LibrarySearch, Sort
 
 FULL = (
@@ -30,20 +30,20 @@ def asked(query: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("query", "exact", "narrow"),
+    ("query", "parts"),
     [
-        ("", "'team:7'", ""),
-        ("q=red+fox", "('7/red') & ('7/fox')", ""),
-        ("q=hero&status=draft", "('7:status:draft') & ('7/hero' | '7:tag:11' | '7:tag:12')", "('7:status:draft')"),
-        # Without all that a minus word begins, more would be found than is asked for.
-        ("q=red+-fox", "('7/red') & !('7/fox':*)", ""),
-        ("q=-fox&rating=5", "('7:rating:5') & !('7/fox':*)", "('7:rating:5')"),
-        ("q=red&alpha=0", "!'7:alpha:1' & ('7/red')", ""),
-        ("q=\u6771", "('7/\u6771':*)", ""),
+        ("", []),
+        ("q=red+fox", [Part("(%1$s)", ("red",)), Part("(%1$s)", ("fox",))]),
+        ("q=hero", [Part("(%1$s | '7:tag:11' | '7:tag:12')", ("hero",))]),
+        ("q=red-fox", [Part("(('7/red' <1> %1$s))", ("fox",))]),
+        ("q=%22red%22+-fox", [Part("('7/red')"), Part("!(%1$s)", ("fox",), minus=True)]),
+        ("q=猫+cat&alpha=0", [Part("!'7:alpha:1'", minus=True), Part("(%1$s)", ("猫",)), Part("(%1$s)", ("cat",))]),
+        ("q=猫cat", [Part("((%1$s <1> %2$s))", ("猫", "cat"))]),
+        ("model=100%25s", [Part("('7:model:100%%s')")]),
     ],
 )
-def test_simpler_readings_find_less_and_more(query: str, exact: str, narrow: str) -> None:
-    assert (read(query).exact, read(query).narrow) == (exact, narrow)
+def test_parts_leave_room_for_the_words_that_may_go_on(query: str, parts: list[Part]) -> None:
+    assert read(query).parts == tuple(parts)
 
 
 def test_address_is_read_and_written_whole() -> None:

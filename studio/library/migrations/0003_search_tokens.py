@@ -4,7 +4,12 @@ One index over that vector then answers any search of any team. Words and tokens
 `7:status:approved`), so a search costs what the team is, not what the installation is; the colon keeps tokens apart from
 words: no beginning of a word is the beginning of one. A picture in the bin has `bin:7` instead of `team:7`, a purged one
 nothing at all. `year:`, `month:` and `day:` (UTC) make a span of time a filter like all others. `part:` cuts the library
-into 32 even samples: from one of them a search learns where its matches lie without reading them all.
+into 32 even samples: from one of them a search learns where its matches lie without reading them all. `ids18:`, `ids15:`
+and `ids12:` are blocks of ids of three sizes (in bits), `name:` those whose names begin with the same one or three
+characters: with them the index says block by block, from large to small, that nothing is found there.
+
+The index cannot say which words begin like one without reading all that is filed under these, so every team's words are
+kept in a table as well. A word that nothing has any more may stay there: it finds nothing.
 
 What hangs on other tables (tags, collections, favourites) is refreshed statement by statement, so a bulk act costs one
 update; a new picture has none of it yet, so nothing is looked up for it.
@@ -34,6 +39,11 @@ DECLARE
             ELSE 'portrait'
         END,
         team || 'part:' || a.id % 32,
+        team || 'ids18:' || (a.id >> 18),
+        team || 'ids15:' || (a.id >> 15),
+        team || 'ids12:' || (a.id >> 12),
+        team || 'name:' || left(a.sort_name, 1),
+        team || 'name:' || left(a.sort_name, 3),
         team || to_char(made, '"year:"YYYY'),
         team || to_char(made, '"month:"YYYYMM'),
         team || to_char(made, '"day:"YYYYMMDD')
@@ -60,10 +70,18 @@ CREATE FUNCTION library_asset_tokens(a library_asset) RETURNS tsvector LANGUAGE 
     )
 $$;
 
+-- Two transactions may both keep a word that is new: neither waits for the other.
+CREATE FUNCTION library_learn_words(words tsvector, team bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO library_word (team_id, word)
+    SELECT team, lexeme FROM unnest(words) AS said
+    WHERE NOT EXISTS (SELECT FROM library_word AS known WHERE known.team_id = team AND known.word = said.lexeme)
+$$;
+
 CREATE FUNCTION library_asset_begins() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.purged_at IS NULL THEN
         NEW.search := library_words_of_team(NEW.words, NEW.team_id) || array_to_tsvector(library_own_tokens(NEW));
+        PERFORM library_learn_words(NEW.words, NEW.team_id);
     ELSE
         NEW.search := '';
     END IF;
@@ -74,6 +92,9 @@ CREATE FUNCTION library_asset_refresh() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.purged_at IS NULL THEN
         NEW.search := library_words_of_team(NEW.words, NEW.team_id) || library_asset_tokens(NEW);
+        IF NEW.words <> OLD.words THEN
+            PERFORM library_learn_words(NEW.words, NEW.team_id);
+        END IF;
     ELSE
         NEW.search := '';
     END IF;
@@ -84,7 +105,7 @@ CREATE TRIGGER library_asset_search BEFORE INSERT ON library_asset
     FOR EACH ROW EXECUTE FUNCTION library_asset_begins();
 CREATE TRIGGER library_asset_search_again BEFORE UPDATE OF
     words, search, author_id, status, rating, source, width, height, model_slug, connection_id, has_alpha, binned_at,
-    purged_at, created_at
+    purged_at, created_at, sort_name
 ON library_asset FOR EACH ROW EXECUTE FUNCTION library_asset_refresh();
 
 -- Read for every row of a window, so it stays in the row; long texts go out of it first.
@@ -114,7 +135,7 @@ CREATE TRIGGER library_unliked AFTER DELETE ON library_favourite
 
 BACKWARD = """
 DROP FUNCTION library_filing_changed, library_asset_refresh, library_asset_begins CASCADE;
-DROP FUNCTION library_asset_tokens, library_own_tokens, library_words_of_team;
+DROP FUNCTION library_asset_tokens, library_own_tokens, library_words_of_team, library_learn_words;
 ALTER TABLE library_asset ALTER COLUMN search SET STORAGE EXTENDED;
 """
 

@@ -1,54 +1,108 @@
 """Find a page of a search, and count, each in one journey and in a bounded time.
 
 A page is looked for where it begins: among the next few thousand pictures of its order, and a few thousand more where
-that found something. Only if these do not fill it, the index over all words is asked. If it knows too many, all of them
-far away, an even sample of them says how far the page reaches, and that index and the one of the order together bring
-just the pictures up to there. Each statement is planned for its own values (a plan for all values would be a bad one for
-most), and never reads the whole table.
+that found something. Only if these do not fill it, the index over all words is asked. What it knows few of is fetched
+and sorted. Else the order is followed block by block (migration 0003): blocks in which the index knows of nothing are
+passed over, the large ones first, so that of 200,000 pictures some hundred are read.
 
-`exact` and `narrow` are two other readings of the same search. The index reads all that begins like a word before it
-knows which of these are wanted, however few; whole words and filters it passes over quickly. So `exact` takes every word
-as a whole one: all it finds is found by the search too, and a sample of it says how far a page reaches and whether
-counting can stop. `narrow` is the filters alone: where they leave few, these are looked through for the words.
+A word that may go on is replaced by all words of the team that begin so, because a list of whole words lets the index
+skip what a block has no part in. Where these are too many, `probe` is the search without such words: all that is found
+is found by it too, and it is looked through for the words where it leaves few.
+
+Each statement is planned for its own values (a plan for all values would be a bad one for most), and none reads the
+whole table. Where the words shall decide and not the order, `team_id + 0` and OFFSET 0 keep other indexes away;
+ts_match_vq() is what @@ means, only that no index answers it.
 """
 
 from dataclasses import dataclass
 
 from django.db import migrations
 
-_SETTINGS = """
-    STABLE SET plan_cache_mode = force_custom_plan SET jit = off
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-    SET enable_indexscan = on SET enable_indexonlyscan = on SET enable_bitmapscan = on
-    SET random_page_cost = 1.1 SET max_parallel_workers_per_gather = 0 SET work_mem = '64MB'
-"""
-# (A list of places in the table that outgrows work_mem keeps whole pages instead, all of whose rows are read again.)
-# From here on the words decide, not the order.
-_BY_WORDS = """
-    PERFORM set_config('enable_indexscan', 'off', true), set_config('enable_indexonlyscan', 'off', true);
-"""
+from studio.library.migrations._planning import BY_WORDS, SAMPLE, SETTINGS
+
 _LISTED = "team_id = team AND binned_at IS NULL"
-# Up to the so-manyth of the sample there are about 32 times as many in all: more than a page, seldom less.
-_SAMPLED = 8
-# So many in the sample are about 32 times as many in all: few enough to look through.
-_FEW = 150
-# One of the even samples of migration 0003; which one does not matter. And by what the index is asked: by the filters
-# alone where these leave few; ts_match_vq() is what @@ means, only that no index answers it. (To PostgreSQL two searches
-# are equal that differ in `:*` alone, so they are compared as texts.)
-_CHOOSE = f"""
-    sample := quote_literal(team || ':part:7')::tsquery;
-    probe := q;
-    IF numnode(narrow) > 0 AND exact::text <> q::text THEN
-        IF (
-            SELECT count(*) < {_FEW} FROM (
-                SELECT FROM library_asset WHERE search @@ (narrow && sample) LIMIT {_FEW}
-            ) AS found
-        ) THEN
-            probe := narrow;
-        END IF;
+# More words than this make each step through the index dearer than what they save.
+_MOST_WORDS = 50
+# So many in the sample are about 32 times as many in all: few enough to fetch.
+_FEW = 64
+# Above all text that begins with the one before it.
+_END = "chr(1114111)"
+
+# Words are made of letters, digits and signs, so they need no more than the marks around them.
+READING = f"""
+CREATE FUNCTION library_words_from(start text, team bigint) RETURNS text LANGUAGE plpgsql {SETTINGS} AS $$
+DECLARE
+    words text[] := ARRAY(
+        SELECT DISTINCT word FROM library_word
+        WHERE team_id = team AND word >= start AND word < start || {_END}
+        ORDER BY word LIMIT {_MOST_WORDS} + 1
+    );
+BEGIN
+    IF cardinality(words) > {_MOST_WORDS} THEN
+        RETURN NULL;
     END IF;
+    RETURN (
+        SELECT format('(%s)', string_agg(format('''%s/%s''', team, word), ' | ')) FROM unnest(words || start) AS word
+    );
+END $$;
+
+CREATE FUNCTION library_reading(parts jsonb, team bigint, OUT q tsquery, OUT probe tsquery)
+LANGUAGE plpgsql {SETTINGS} AS $$
+DECLARE
+    part jsonb;
+    words text[];
+    is_known boolean;
+    is_bound boolean := false;
+    is_probe_bound boolean := false;
+    of_team tsquery := quote_literal('team:' || team)::tsquery;
+    said tsquery;
+BEGIN
+    FOR part IN SELECT jsonb_array_elements(parts) LOOP
+        SELECT coalesce(array_agg(coalesce(opened, format('''%s/%s'':*', team, start)) ORDER BY n), '{{}}'),
+            coalesce(bool_and(opened IS NOT NULL), true)
+        INTO words, is_known
+        FROM jsonb_array_elements_text(part -> 'open') WITH ORDINALITY AS each (start, n),
+            library_words_from(start, team) AS opened;
+        said := format(part ->> 'text', VARIADIC words)::tsquery;
+        q := coalesce(q && said, said);
+        is_bound := is_bound OR NOT (part -> 'minus')::boolean;
+        IF is_known THEN
+            probe := coalesce(probe && said, said);
+            is_probe_bound := is_probe_bound OR NOT (part -> 'minus')::boolean;
+        END IF;
+    END LOOP;
+    -- Words and filters are a team's own already; without any, the team itself says what the index has to read.
+    IF NOT is_bound THEN
+        q := coalesce(of_team && q, of_team);
+    END IF;
+    IF NOT is_probe_bound THEN
+        probe := coalesce(of_team && probe, of_team);
+    END IF;
+END $$;
+
+CREATE FUNCTION library_has(q tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM library_asset WHERE search @@ q AND {BY_WORDS});
+END $$;
+
+CREATE FUNCTION library_has_few(q tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
+BEGIN
+    RETURN (
+        SELECT count(*) < {_FEW} FROM (
+            SELECT FROM library_asset WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS} LIMIT {_FEW}
+        ) AS found
+    );
+END $$;
 """  # noqa: S608  # put together from our own constants only
-_MATCHES = "search @@ probe AND ts_match_vq(search, q)"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Pictures that stand together in an order: their token in the index, and the last place they reach."""
+
+    token: str
+    end_key: str
+    end_id: str
 
 
 @dataclass(frozen=True)
@@ -73,35 +127,83 @@ class Order:
     def beyond(self):
         return "<" if self.is_falling else ">"
 
+    @property
+    def upto(self):
+        return ">=" if self.is_falling else "<="
+
+    @property
+    def last_id(self):
+        return "0" if self.is_falling else "9223372036854775807"
+
     def place(self, prefix):
         return f"({prefix}_key, {prefix}_id)" if self.key else f"{prefix}_id"
 
-    def sampled(self, reading):
+    @property
+    def blocks(self):
+        """The blocks around the next picture, from large to small."""
+        if self.key == "sort_name":
+            return [self.of_names(1), self.of_names(3)]
+        of_ids = [self.of_ids(bits) for bits in (18, 15, 12)]
+        if self.key != "rating":
+            return of_ids
+        stars = "quote_literal(team || ':rating:' || next_key)"
+        inside = [Block(f"{stars} || ' & ' || {block.token}", "next_key", block.end_id) for block in of_ids]
+        return [Block(stars, "next_key", self.last_id), *inside]
+
+    def of_ids(self, bits):
+        end = f"(next_id >> {bits}) << {bits}" if self.is_falling else f"next_id | {2**bits - 1}"
+        return Block(f"quote_literal(team || ':ids{bits}:' || (next_id >> {bits}))", "NULL", end)
+
+    def of_names(self, length):
+        # Anything may stand in a name.
+        start = f"left(next_key, {length})"
+        written = f"replace(replace({start}, '\\', '\\\\'), '''', '''''')"
+        end = start if self.is_falling else f"{start} || {_END}"
+        return Block(f"format('''%s:name:%s''', team, {written})", end, self.last_id)
+
+    def known(self, number, block):
+        """Pass over a block in which the index knows of nothing, and remember one in which it does."""
         return f"""
-    SELECT {self.key or "NULL"}, id INTO far_key, far_id FROM library_asset
-    WHERE search @@ ({reading} && sample) AND {_LISTED} AND {self.row} {self.beyond} {self.place("edge")}
-    ORDER BY {self.by} OFFSET {_SAMPLED} - 1 LIMIT 1;
-"""  # noqa: S608  # put together from our own constants only
+        token := {block.token};
+        IF known[{number}] IS DISTINCT FROM token THEN
+            IF NOT library_has(q && token::tsquery, team) THEN
+                edge_key := {block.end_key};
+                edge_id := {block.end_id};
+                CONTINUE;
+            END IF;
+            known[{number}] := token;
+        END IF;
+"""
+
+    def fetched(self, asked, upto=""):
+        return f"""ARRAY(
+            SELECT id FROM (
+                SELECT id{f", {self.key}" if self.key else ""} FROM library_asset
+                WHERE search @@ {asked} AND ts_match_vq(search, q) AND {BY_WORDS} OFFSET 0
+            ) AS found WHERE {self.row} {self.beyond} {self.place("edge")}{upto} ORDER BY {self.by} LIMIT missing
+        )"""  # noqa: S608  # put together from our own constants only
 
     @property
     def forward(self):
         after = f"{_LISTED} AND (after_id IS NULL OR {self.row} {self.beyond} {self.place('after')})"
         further = f"{_LISTED} AND {self.row} {self.beyond} {self.place('edge')}"
+        *outer, last = self.blocks
+        upto = f" AND {self.row} {self.upto} {self.place('end')}"
         return f"""
 CREATE FUNCTION library_find_{self.name}(
-    q tsquery, exact tsquery, narrow tsquery, team bigint, after_key {self.key_type}, after_id bigint,
-    wanted int, span int
-) RETURNS bigint[] LANGUAGE plpgsql {_SETTINGS} AS $$
+    q tsquery, probe tsquery, team bigint, after_key {self.key_type}, after_id bigint, wanted int, span int
+) RETURNS bigint[] LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     near bigint[];
     missing int;
     edge_key {self.key_type};
     edge_id bigint;
-    far_key {self.key_type};
-    far_id bigint;
-    stars tsquery;
-    sample tsquery;
-    probe tsquery;
+    next_key {self.key_type};
+    next_id bigint;
+    end_key {self.key_type};
+    end_id bigint;
+    token text;
+    known text[];
 BEGIN
     near := ARRAY(
         SELECT id FROM (
@@ -129,100 +231,50 @@ BEGIN
         IF missing = 0 THEN
             RETURN near;
         END IF;
-        SELECT {self.key or "NULL"}, id INTO far_key, far_id FROM library_asset
+        SELECT {self.key or "NULL"}, id INTO next_key, next_id FROM library_asset
         WHERE {further} ORDER BY {self.by} OFFSET 4 * span - 1 LIMIT 1;
-        IF far_id IS NULL THEN
+        IF next_id IS NULL THEN
             RETURN near;
         END IF;
-        edge_key := far_key;
-        edge_id := far_id;
+        edge_key := next_key;
+        edge_id := next_id;
     END IF;
 
-    {_BY_WORDS}
-    {_CHOOSE}
-    far_key := NULL;
-    far_id := NULL;
-    IF probe = q THEN
-        {self.sampled("exact")}
-        IF far_id IS NULL AND exact::text <> q::text THEN
-            {self.sampled("q")}
-        END IF;
+    IF library_has_few(probe, team) THEN
+        RETURN near || {self.fetched("probe")};
+    ELSIF probe::text <> q::text THEN
+        RETURN near || {self.fetched("q")};
     END IF;
-{self.far}END $$;
-"""  # noqa: S608  # put together from our own constants only
 
-    @property
-    def far(self):
-        return self.far_by_rating if self.key == "rating" else self.far_at_once
-
-    @property
-    def far_at_once(self):
-        upto = ">=" if self.is_falling else "<="
-        some = f"{_MATCHES} AND {_LISTED} AND {self.row} {self.beyond}"
-        return f"""
-    IF far_id IS NOT NULL THEN
-        near := near || ARRAY(
-            SELECT id FROM library_asset
-            WHERE {some} {self.place("edge")} AND {self.row} {upto} {self.place("far")}
-            ORDER BY {self.by} LIMIT missing
-        );
-        missing := wanted - cardinality(near);
-        IF missing = 0 THEN
-            RETURN near;
+    WHILE missing > 0 LOOP
+        SELECT {self.key or "NULL"}, id INTO next_key, next_id FROM library_asset
+        WHERE {further} ORDER BY {self.by} LIMIT 1;
+        EXIT WHEN next_id IS NULL;
+{"".join(self.known(number, block) for number, block in enumerate(outer, 1))}
+        token := {last.token};
+        end_key := {last.end_key};
+        end_id := {last.end_id};
+        IF library_has_few(q && token::tsquery, team) THEN
+            near := near || {self.fetched("(q && token::tsquery)", upto)};
+        ELSE
+            near := near || ARRAY(
+                SELECT id FROM (
+                    SELECT id, search FROM library_asset WHERE {further}{upto} ORDER BY {self.by} LIMIT span
+                ) AS window_rows WHERE search @@ q LIMIT missing
+            );
+            SELECT {self.key or "NULL"}, id INTO next_key, next_id FROM library_asset
+            WHERE {further}{upto} ORDER BY {self.by} OFFSET span - 1 LIMIT 1;
+            IF next_id IS NOT NULL THEN
+                end_key := next_key;
+                end_id := next_id;
+            END IF;
         END IF;
-        edge_key := far_key;
-        edge_id := far_id;
-    END IF;
-    RETURN near || ARRAY(
-        SELECT id FROM library_asset WHERE {some} {self.place("edge")} ORDER BY {self.by} LIMIT missing
-    );
-"""  # noqa: S608  # put together from our own constants only
-
-    @property
-    def far_by_rating(self):
-        """A sample says with how many stars the page ends: those before hold few, and there the order is that of ids."""
-        upto, way = (">=", "DESC") if self.is_falling else ("<=", "ASC")
-        further, end = ("least", "0") if self.is_falling else ("greatest", "9223372036854775807")
-        equal = f"FROM library_asset WHERE {_LISTED} AND rating = far_key ORDER BY id {way}"
-        some = f"{_MATCHES} AND {_LISTED} AND {self.row} {self.beyond}"
-        return f"""
-    IF far_key <> edge_key THEN
-        SELECT string_agg(quote_literal(team || ':rating:' || n), ' | ')::tsquery INTO stars
-        FROM generate_series(least(edge_key, far_key)::int, greatest(edge_key, far_key)::int) AS n WHERE n <> far_key;
-        near := near || ARRAY(
-            SELECT id FROM library_asset
-            WHERE search @@ (probe && stars) AND ts_match_vq(search, q) AND {_LISTED}
-                AND {self.row} {self.beyond} {self.place("edge")}
-            ORDER BY {self.by} LIMIT missing
-        );
         missing := wanted - cardinality(near);
-        PERFORM set_config('enable_indexscan', 'on', true);
-        near := near || ARRAY(
-            SELECT id FROM (SELECT id, search {equal} LIMIT span) AS window_rows WHERE search @@ q LIMIT missing
-        );
-        missing := wanted - cardinality(near);
-        IF missing = 0 THEN
-            RETURN near;
-        END IF;
-        edge_id := coalesce((SELECT id {equal} OFFSET span - 1 LIMIT 1), {end});
-        edge_key := far_key;
-        PERFORM set_config('enable_indexscan', 'off', true);
-    END IF;
-    IF far_id IS NOT NULL THEN
-        near := near || ARRAY(
-            SELECT id FROM library_asset
-            WHERE {_MATCHES} AND {_LISTED} AND rating = far_key AND id {self.beyond} edge_id AND id {upto} far_id
-            ORDER BY id {way} LIMIT missing
-        );
-        missing := wanted - cardinality(near);
-        IF missing = 0 THEN
-            RETURN near;
-        END IF;
-        edge_id := {further}(edge_id, far_id);
-    END IF;
-    RETURN near || ARRAY(
-        SELECT id FROM library_asset WHERE {some} {self.place("edge")} ORDER BY {self.by} LIMIT missing
-    );
+        edge_key := end_key;
+        edge_id := end_id;
+    END LOOP;
+    RETURN near;
+END $$;
 """  # noqa: S608  # put together from our own constants only
 
 
@@ -235,95 +287,13 @@ ORDERS = (
     Order("name_back", is_falling=True, key="sort_name", key_type="text"),
 )
 
-# The order that people gave a collection: place by place, in one collection after the other; a picture that an earlier
-# one has as well was shown there.
-_ITEMS = """
-            SELECT position, asset_id FROM library_collectionitem
-            WHERE collection_id = collection AND is_listed
-                AND (after_id IS NULL OR (position, asset_id) {beyond} (after_position, after_id))
-            ORDER BY position {way}, asset_id {way}
-"""
-
-
-def in_order(name, *, is_back):
-    beyond, upto, way = ("<", ">=", "DESC") if is_back else (">", "<=", "ASC")
-    items = _ITEMS.format(beyond=beyond, way=way)
-    sampled = f"""
-        WITH a AS MATERIALIZED (SELECT id FROM library_asset WHERE search @@ (%s && sample) AND binned_at IS NULL)
-        SELECT i.position, a.id INTO far_position, far_id
-        FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection
-        WHERE (i.position, a.id) {beyond} (edge_position, edge_id)
-        ORDER BY i.position {way}, a.id {way} OFFSET {_SAMPLED} - 1 LIMIT 1;
-"""  # noqa: S608  # put together from our own constants only
-    return f"""
-CREATE FUNCTION library_find_{name}(
-    q tsquery, exact tsquery, narrow tsquery, team bigint, collection bigint, after_position bigint, after_id bigint,
-    wanted int, span int
-) RETURNS bigint[] LANGUAGE plpgsql {_SETTINGS} AS $$
-DECLARE
-    near bigint[];
-    missing int;
-    edge_position bigint;
-    edge_id bigint;
-    far_position bigint;
-    far_id bigint;
-    sample tsquery;
-    probe tsquery;
-BEGIN
-    near := ARRAY(
-        SELECT a.id FROM ({items} LIMIT span) AS i JOIN library_asset a ON a.id = i.asset_id
-        WHERE a.search @@ q ORDER BY i.position {way}, i.asset_id {way} LIMIT wanted
-    );
-    missing := wanted - cardinality(near);
-    IF missing = 0 THEN
-        RETURN near;
-    END IF;
-    SELECT position, asset_id INTO edge_position, edge_id FROM ({items} OFFSET span - 1 LIMIT 1) AS i;
-    IF edge_id IS NULL THEN
-        RETURN near;
-    END IF;
-
-    {_CHOOSE}
-    IF probe = q THEN
-        {sampled % "exact"}
-        IF far_id IS NULL AND exact::text <> q::text THEN
-            {sampled % "q"}
-        END IF;
-    END IF;
-    IF far_id IS NOT NULL THEN
-        near := near || ARRAY(
-            SELECT a.id FROM library_collectionitem i JOIN library_asset a ON a.id = i.asset_id
-            WHERE i.collection_id = collection AND i.is_listed AND a.search @@ q
-                AND (i.position, i.asset_id) {beyond} (edge_position, edge_id)
-                AND (i.position, i.asset_id) {upto} (far_position, far_id)
-            ORDER BY i.position {way}, i.asset_id {way} LIMIT missing
-        );
-        missing := wanted - cardinality(near);
-        IF missing = 0 THEN
-            RETURN near;
-        END IF;
-        edge_position := far_position;
-        edge_id := far_id;
-    END IF;
-    RETURN near || ARRAY(
-        WITH a AS MATERIALIZED (SELECT id FROM library_asset WHERE {_MATCHES} AND binned_at IS NULL)
-        SELECT a.id FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection
-        WHERE (i.position, a.id) {beyond} (edge_position, edge_id)
-        ORDER BY i.position {way}, a.id {way} LIMIT missing
-    );
-END $$;
-"""  # noqa: S608  # put together from our own constants only
-
-
 COUNT = f"""
-CREATE FUNCTION library_count(
-    q tsquery, exact tsquery, narrow tsquery, team bigint, most int, span int
-) RETURNS int LANGUAGE plpgsql {_SETTINGS} AS $$
+CREATE FUNCTION library_count(q tsquery, probe tsquery, team bigint, most int, span int) RETURNS int
+LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     counted int;
     seen int;
-    sample tsquery;
-    probe tsquery;
+    asked tsquery := q;
 BEGIN
     SELECT count(*) INTO counted FROM (
         SELECT 1 FROM (
@@ -339,59 +309,29 @@ BEGIN
     IF seen < span THEN
         RETURN counted;
     END IF;
-    {_BY_WORDS}
-    {_CHOOSE}
-    IF probe = q THEN
+
+    -- A sample that has enough spares the rest.
+    IF probe::text = q::text THEN
         SELECT count(*) INTO counted FROM (
             SELECT 1 FROM library_asset
-            WHERE search @@ (exact && sample) AND team_id + 0 = team AND binned_at IS NULL LIMIT most
+            WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS} LIMIT most
         ) AS found;
         IF counted = most THEN
             RETURN counted;
         END IF;
+    ELSIF library_has_few(probe, team) THEN
+        asked := probe;
     END IF;
     SELECT count(*) INTO counted FROM (
-        SELECT 1 FROM library_asset WHERE {_MATCHES} AND team_id + 0 = team AND binned_at IS NULL LIMIT most
+        SELECT 1 FROM library_asset WHERE search @@ asked AND ts_match_vq(search, q) AND {BY_WORDS} LIMIT most
     ) AS found;
     RETURN counted;
 END $$;
 """  # noqa: S608  # put together from our own constants only
 
-# `first` is the collection, by its place in the list, that the page begins in.
-IN_COLLECTIONS = """
-CREATE FUNCTION library_find_{name}(
-    q tsquery, exact tsquery, narrow tsquery, team bigint, collections bigint[], first int, after_position bigint,
-    after_id bigint, wanted int, span int
-) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    found bigint[] := '{{}}';
-    earlier tsquery;
-    n int := first;
-BEGIN
-    WHILE n BETWEEN 1 AND cardinality(collections) AND cardinality(found) < wanted LOOP
-        earlier := (
-            SELECT string_agg('!' || quote_literal(team || ':in:' || shown), ' & ')::tsquery
-            FROM unnest(collections[1 : n - 1]) AS shown
-        );
-        found := found || library_find_{one}(
-            coalesce(q && earlier, q), coalesce(exact && earlier, exact), narrow, team, collections[n],
-            after_position, after_id, wanted - cardinality(found), span
-        );
-        after_position := NULL;
-        after_id := NULL;
-        n := n + ({step});
-    END LOOP;
-    RETURN found;
-END $$;
-"""
-
-FORWARD = "".join(order.forward for order in ORDERS) + in_order("items", is_back=False)
-FORWARD += in_order("items_back", is_back=True) + COUNT
-FORWARD += IN_COLLECTIONS.format(name="order", one="items", step=1)
-FORWARD += IN_COLLECTIONS.format(name="order_back", one="items_back", step=-1)
-BACKWARD = """
-DROP FUNCTION library_find_order, library_find_order_back, library_find_items, library_find_items_back, library_count;
-""" + "".join(f"DROP FUNCTION library_find_{order.name};\n" for order in ORDERS)
+FORWARD = READING + "".join(order.forward for order in ORDERS) + COUNT
+BACKWARD = "".join(f"DROP FUNCTION library_find_{order.name};\n" for order in ORDERS)
+BACKWARD += "DROP FUNCTION library_count, library_has_few, library_has, library_reading, library_words_from;"
 
 
 class Migration(migrations.Migration):
