@@ -16,6 +16,16 @@ SHELVES: Final = (
         """,
     ),
     Invariant(
+        "library.words_are_known_to_the_team",
+        """
+        SELECT 'asset ' || a.id FROM library_asset a
+        WHERE EXISTS (
+            SELECT FROM unnest(a.words) AS said
+            WHERE NOT EXISTS (SELECT FROM library_word w WHERE w.team_id = a.team_id AND w.word = said.lexeme)
+        )
+        """,
+    ),
+    Invariant(
         "library.item_is_listed_like_its_asset",
         """
         SELECT 'collection item ' || i.id FROM library_collectionitem i JOIN library_asset a ON a.id = i.asset_id

@@ -167,6 +167,10 @@ PLANTS: dict[str, str] = {
         UPDATE ledger_hold SET account_id = {other_team} WHERE state = 'released'
         """,
     "library.search_sees_what_is_kept": "UPDATE library_asset SET status = 'approved' WHERE id = {filed}",
+    "library.words_are_known_to_the_team": """
+        DELETE FROM library_word
+        WHERE word = (SELECT min(lexeme) FROM library_asset, unnest(words) WHERE library_asset.id = {filed})
+        """,
     "library.item_is_listed_like_its_asset": "UPDATE library_collectionitem SET is_listed = false",
     "library.purged_asset_is_empty": """
         UPDATE library_asset SET binned_at = now(), purged_at = now(), search = '' WHERE generation_id = {partial}
@@ -222,7 +226,10 @@ PLANTS: dict[str, str] = {
 ALSO: dict[str, set[str]] = {
     "usage.delivered_output_has_its_one_record": {"usage.sum_is_what_was_settled"},
     "secrets.connection_secret_is_encrypted": {DECRYPTS},
-    "isolation.asset_is_of_the_generations_team": {"library.search_sees_what_is_kept"},
+    "isolation.asset_is_of_the_generations_team": {
+        "library.search_sees_what_is_kept",
+        "library.words_are_known_to_the_team",
+    },
 }
 # What the breach names, where one is worth a look of its own: the right row and no other.
 NAMED: dict[str, Callable[[World], tuple[str, ...]]] = {
