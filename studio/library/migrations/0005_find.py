@@ -82,7 +82,9 @@ END $$;
 
 CREATE FUNCTION library_has(q tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM library_asset WHERE search @@ q AND {BY_WORDS});
+    -- Where there are many, the sample has one and is sooner read.
+    RETURN EXISTS (SELECT FROM library_asset WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS})
+        OR EXISTS (SELECT FROM library_asset WHERE search @@ q AND {BY_WORDS});
 END $$;
 
 CREATE FUNCTION library_has_few(q tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
