@@ -18,7 +18,7 @@ from studio.library.words import vector_of
 from studio.teams.models import Team
 from tests.library.test_queries import ORDERED, found, plant, walked
 
-NUMBER = 400
+NUMBER = 300
 STEP = 32 * 61
 
 
@@ -46,9 +46,7 @@ def shelf(team: Team, viewer: User) -> list[Asset]:
     return list(Asset.objects.filter(team=team).order_by("pk"))
 
 
-@pytest.mark.parametrize(
-    "q", ["", "early", "late", "zebra", "apron odd", "poor", "earl", "ap", "zeb poo", "w", "w odd", "-w1", "early -ap"]
-)
+@pytest.mark.parametrize("q", ["", "early", "late", "apron odd", "earl", "ap", "zeb poo", "w odd", "early -ap"])
 @pytest.mark.parametrize("sort", ORDERED)
 def test_pages_are_the_whole_search(team: Team, viewer: User, shelf: list[Asset], sort: Sort, q: str) -> None:
     wanted = [asset for asset in shelf if _has(asset, q)]
@@ -69,7 +67,7 @@ def _has(asset: Asset, q: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("q", ["", "early", "late", "poor", "rich", "ap", "w", "late even"])
+@pytest.mark.parametrize("q", ["", "early", "late", "rich", "ap", "w", "late even"])
 @pytest.mark.parametrize("is_mixed", [False, True])
 def test_pages_of_manual_order_are_the_whole_search(
     team: Team, viewer: User, shelf: list[Asset], q: str, is_mixed: bool
@@ -91,8 +89,8 @@ def test_pages_of_manual_order_are_the_whole_search(
 
 @pytest.mark.parametrize("sort", ORDERED)
 def test_what_is_in_the_bin_is_passed_over(team: Team, viewer: User, shelf: list[Asset], sort: Sort) -> None:
-    Asset.objects.filter(pk__in=[asset.pk for asset in shelf[50:300]]).update(binned_at=timezone.now())
-    kept = [*shelf[:50], *shelf[300:]]
+    Asset.objects.filter(pk__in=[asset.pk for asset in shelf[50:200]]).update(binned_at=timezone.now())
+    kept = [*shelf[:50], *shelf[200:]]
     expected = [asset.pk for asset in sorted(kept, key=ORDERED[sort])]
     assert walked(team, viewer, LibrarySearch(q="poor", sort=sort), size=40) == [
         pk for pk in expected if pk not in {asset.pk for asset in kept if "rich" in asset.prompt}
