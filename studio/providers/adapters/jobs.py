@@ -15,7 +15,7 @@ from studio.providers.adapters.base import (
     JobPage,
     JobRunning,
 )
-from studio.providers.adapters.errors import BadAnswer, ContentRefused, UpstreamTransient
+from studio.providers.adapters.errors import BadAnswer, ContentRefused, JobCancelled
 
 # Ids stand in addresses and in the database: one that needs quoting, or is absurdly long, is none.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:-]{0,199}")
@@ -48,7 +48,7 @@ def read_job(
             kind = ContentRefused if fault.speaks_of_content else kinds.of(fault.names, _SERVER_ERROR)
             return JobFailed(reply.failure(kind, "The provider’s job failed.", fault.message))
         case "cancelled" | "canceled":
-            return JobFailed(reply.failure(UpstreamTransient, "The provider’s job was cancelled."))
+            return JobFailed(reply.failure(JobCancelled, "The provider’s job was cancelled."))
     return JobRunning()
 
 

@@ -277,7 +277,7 @@ def test_result_stands_in_one_of_two_places(body: dict[str, Any]) -> None:
         ({"status": "failed", "error": {"message": "Empty", "type": "x", "code": 402}}, "insufficient_funds"),
         ({"status": "failed", "error": {"message": "", "type": "content_policy_violation"}}, "content_refused"),
         ({"status": "failed", "error": {"message": "Upstream timed out", "code": 504}}, "upstream_transient"),
-        ({"status": "cancelled"}, "upstream_transient"),
+        ({"status": "cancelled"}, "cancelled"),
     ],
 )
 def test_job_that_ended_without_a_picture_has_failed(body: Any, kind: str) -> None:
