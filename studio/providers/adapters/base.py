@@ -273,7 +273,10 @@ class Adapter(Protocol):
     hooks: Hooks | None
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
-        """Return the HTTP request; raises Unsupported for what the provider cannot do."""
+        """Return the HTTP request; raises Unsupported for what the provider cannot do.
+
+        Where pictures travel in JSON it reads them from disk: call it in a thread.
+        """
         ...
 
     def read_answer(self, request: ImageRequest, answer: Answer) -> ImageResult | JobAccepted:
