@@ -50,6 +50,12 @@ for _ in range({times}):
         os.link(default_storage.path(source), path)
 Asset.objects.bulk_create(copies)
 """
+_TAG_ALL = """
+from studio.library.models import Asset, Tag
+from studio.library.tagging import add_tag
+tag = Tag.objects.get(team__slug={team!r}, key="heroes")
+add_tag(asset_ids=list(Asset.objects.for_team(tag.team).values_list("pk", flat=True)), tag=tag)
+"""
 
 
 def fill_library(visitor: Visitor) -> None:
@@ -193,4 +199,20 @@ def test_large_act_shows_how_far_it_is_and_is_taken_back(site: Site, visit: Visi
     strip.get_by_role("button", name="Undo").click()
     expect(strip).to_contain_text("Undone for 1,200 images.")
     expect(tiles(page).first).to_be_visible()
+
+    # A tag of them all is merged in the same way: its page follows how far that is.
+    for name in ("heroes", "hero"):
+        maya.go("library/tags/new/")
+        page.get_by_label("Name").fill(name)
+        page.get_by_role("button", name="Make tag").click()
+    site.manage("shell", "--no-imports", "-c", _TAG_ALL.format(team=team))
+    maya.go("library/tags/")
+    page.get_by_role("link", name="Merge heroes").click()
+    page.get_by_role("dialog").get_by_label("Into").fill("hero")
+    page.get_by_role("dialog").get_by_role("button", name="Merge").click()
+    page.wait_for_url(re.compile(r"/library/bulk/\d+/$"))
+    expect(page.get_by_text("heroes is part of hero now. 1,200 images now tagged hero.")).to_be_visible()
+    maya.inspect("library-tag-merged")
+    page.get_by_role("link", name="Back to the tags").click()
+    expect(page.locator(".tagtable .chip")).to_have_text(["hero"])
     maya.hear_nothing()
