@@ -338,7 +338,7 @@ def test_address_that_cannot_be_used_leaves_the_others() -> None:
         ({"status": "FAILED", "error": None}, "upstream_transient"),
         ({"status": "FAILED", "error": "Provider timed out"}, "upstream_transient"),
         ({"status": "FAILED", "error": "Provider returned an error: content policy violation"}, "content_refused"),
-        ({"status": "CANCELLED", "error": None}, "upstream_transient"),
+        ({"status": "CANCELLED", "error": None}, "cancelled"),
     ],
 )
 def test_job_that_ended_without_a_picture_has_failed(body: Any, kind: str) -> None:
