@@ -12,6 +12,7 @@ from studio.catalogue.capabilities import COMPRESSIBLE
 from studio.catalogue.pricing import NotOffered, Quote, quote
 from studio.catalogue.queries import Offer
 from studio.core.templatetags.studio import aspect, pixels
+from studio.generations.inputs import Inputs, refusals
 from studio.generations.spec import GenerationSpec
 
 # What the composer starts with where the model has it; else the model's first option.
@@ -21,8 +22,10 @@ PREFERRED: Final = {
     "background": "auto",
     "output_format": "png",
     "moderation": "auto",
+    "style": "",
+    "input_fidelity": "",
 }
-WORDS: Final = {"xhigh": "Extra high", "max": "Maximum", "png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
+WORDS: Final = {"": "Default", "xhigh": "Extra high", "max": "Maximum", "png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 PRICED_FIELDS: Final = ("model", "quality", "size", "n")
 
 
@@ -42,12 +45,26 @@ def _options(offer: Offer, field: str) -> list[str]:
         "background": has.backgrounds,
         "output_format": has.formats,
         "moderation": has.moderation,
+        "style": ["", *has.styles],
+        "input_fidelity": ["", *has.fidelity],
     }[field]
 
 
 def _default(offer: Offer, field: str) -> str:
     options = _options(offer, field)
     return PREFERRED[field] if PREFERRED[field] in options else options[0]
+
+
+def _first_that_takes(inputs: Inputs, offers: Sequence[Offer]) -> Offer:
+    """Return the first model that takes the pictures; where none does, the first of all."""
+    fitting = (offer for offer in offers if not refusals(inputs, offer.capabilities, offer.model.title))
+    return next(fitting, offers[0])
+
+
+def _size_of_first(inputs: Inputs, offer: Offer) -> str:
+    """Return the size of the first reference image where the model makes it: an edit keeps the shape unless told."""
+    size = f"{inputs.references[0].width}x{inputs.references[0].height}" if inputs.references else ""
+    return size if size in offer.sizes else ""
 
 
 def _has_compression(offer: Offer, output_format: str) -> bool:
@@ -122,29 +139,41 @@ class GenerationForm(forms.Form):
         ),
     )
     moderation = DefaultedChoiceField()
+    style = forms.ChoiceField(required=False)
+    input_fidelity = forms.ChoiceField(label="Fidelity to the references", required=False)
+    # Their pictures are `inputs`; these two hold what is said about them.
+    references = forms.Field(label="Reference images", required=False)
+    mask = forms.Field(required=False)
 
     def __init__(
         self,
         data: Mapping[str, Any] | None = None,
         *,
         offers: Sequence[Offer],
+        inputs: Inputs | None = None,
         initial: Mapping[str, Any] | None = None,
         replaced: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}), auto_id="%s")
         self.offers = {offer.model.slug: offer for offer in offers}
+        self.inputs = inputs or Inputs()
         self.replaced = dict(replaced or {})
         asked = str((self.data if self.is_bound else self.initial).get("model", ""))
         self.offer = self.offers.get(asked) or offers[0]
         self._offer_only_what_the_model_has()
 
     @classmethod
-    def prefilled(cls, offers: Sequence[Offer], wanted: Mapping[str, Any]) -> Self:
-        """Return an unbound form with the `wanted` settings; for one the model lacks, its default and a word on it."""
-        replaced: dict[str, str] = {}
+    def prefilled(cls, offers: Sequence[Offer], wanted: Mapping[str, Any], inputs: Inputs | None = None) -> Self:
+        """Return an unbound form with the `wanted` settings; for one the model lacks, its default and a word on it.
+
+        Pictures stay, with a word where the model does not take them.
+        """
+        inputs = inputs or Inputs()
         by_slug = {offer.model.slug: offer for offer in offers}
         asked = str(wanted.get("model", ""))
-        offer = by_slug.get(asked) or offers[0]
+        offer = by_slug.get(asked) or _first_that_takes(inputs, offers)
+        wanted = {"size": _size_of_first(inputs, offer), **wanted}
+        replaced = refusals(inputs, offer.capabilities, offer.model.title)
         if asked and asked not in by_slug:
             replaced["model"] = f"{asked} is no longer offered."
         initial = {name: wanted[name] for name in ("prompt", "n", "compression") if wanted.get(name) not in {None, ""}}
@@ -154,7 +183,7 @@ class GenerationForm(forms.Form):
             initial[name] = value if value in _options(offer, name) else _default(offer, name)
             if value and value != initial[name]:
                 replaced[name] = f"{offer.model.title} has no {wording(value)}."
-        return cls(offers=offers, initial=initial, replaced=replaced)
+        return cls(offers=offers, inputs=inputs, initial=initial, replaced=replaced)
 
     def _offer_only_what_the_model_has(self) -> None:
         title, most = self.offer.model.title, self.offer.capabilities.max_n
@@ -191,9 +220,37 @@ class GenerationForm(forms.Form):
         """Whether there is anything to choose."""
         return len(_options(self.offer, "moderation")) > 1 or "moderation" in self.errors
 
+    @property
+    def shows_style(self) -> bool:
+        """Whether the model has styles, or one was asked for that it has not."""
+        return bool(self.offer.capabilities.styles) or "style" in self.replaced or "style" in self.errors
+
+    @property
+    def shows_references(self) -> bool:
+        """Whether the model takes reference images, or there is something to say about some."""
+        said = "references" in self.inputs.problems or "references" in self.errors
+        return self.offer.capabilities.edit or bool(self.inputs.references) or said
+
+    @property
+    def shows_mask(self) -> bool:
+        """Whether a mask would work, or there is something to say about one."""
+        works = self.offer.capabilities.mask and bool(self.inputs.references)
+        return works or self.inputs.mask is not None or "mask" in self.inputs.problems or "mask" in self.errors
+
+    @property
+    def shows_fidelity(self) -> bool:
+        """Whether the model can be told how closely to follow references that are there."""
+        said = bool(self.offer.capabilities.fidelity) or "input_fidelity" in self.replaced
+        return (said and bool(self.inputs.references)) or "input_fidelity" in self.errors
+
     def clean(self) -> dict[str, Any]:
-        """Refuse settings that contradict each other or have no price."""
+        """Refuse settings that contradict each other or have no price, and pictures that the model does not take."""
         cleaned = dict(super().clean() or self.cleaned_data)
+        refused = refusals(self.inputs, self.offer.capabilities, self.offer.model.title)
+        for name, message in (*self.inputs.problems.items(), *refused.items()):
+            self.add_error(name, message)
+        if cleaned.get("input_fidelity") and not self.inputs.references:
+            self.add_error("input_fidelity", "Fidelity is for reference images only.")
         chosen = cleaned.get("output_format")
         if cleaned.get("background") == "transparent" and chosen == "jpeg":
             self.add_error("background", "JPEG has no transparency. Choose PNG or WebP.")
@@ -267,6 +324,10 @@ class GenerationForm(forms.Form):
             output_format=asked["output_format"],
             compression=asked["compression"],
             moderation=asked["moderation"],
+            style=asked["style"],
+            input_fidelity=asked["input_fidelity"],
+            references=tuple(asset.pk for asset in self.inputs.references),
+            mask=self.inputs.mask.pk if self.inputs.mask else None,
         )
 
 

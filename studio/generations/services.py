@@ -14,12 +14,13 @@ from studio.audit.actions import Action
 from studio.audit.services import record
 from studio.catalogue.models import ImageModel
 from studio.catalogue.pricing import NotOffered, Quote, quote
-from studio.catalogue.queries import find_offer, find_step
+from studio.catalogue.queries import Offer, find_offer, find_step
 from studio.catalogue.routing import Step
 from studio.core.crash import crash_point
 from studio.generations.delivery import cancel_unsent
 from studio.generations.ending import end_if_done
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
+from studio.generations.inputs import find_inputs, refusals
 from studio.generations.models import (
     Generation,
     Output,
@@ -28,7 +29,6 @@ from studio.generations.models import (
 from studio.generations.spec import GenerationSpec
 from studio.generations.tasks import cancel_jobs, ring
 from studio.ledger.services import reserve
-from studio.library.models import Asset
 from studio.live.notify import notify
 from studio.teams.models import Team
 
@@ -85,7 +85,7 @@ def _start(
         return _same_request(earlier, spec)
     offer = find_offer(team, spec.model_slug)
     offer.capabilities.check(spec)
-    _check_inputs(team, spec)
+    _check_inputs(team, spec, offer)
     price = quote(model=offer.priced, quality=spec.quality, size=spec.size, n=spec.n)
     if price.total > quoted:
         raise PriceChanged(price)
@@ -117,11 +117,12 @@ class _Order:
     price: Quote
 
 
-def _check_inputs(team: Team, spec: GenerationSpec) -> None:
-    """Refuse pictures that are not in the team's library."""
-    wanted = {*spec.references, *([] if spec.mask is None else [spec.mask])}
-    if wanted and Asset.objects.for_team(team).unpurged().filter(pk__in=wanted).count() < len(wanted):
-        raise NotOffered(field="references", message="A reference image is no longer in the library. Choose another.")
+def _check_inputs(team: Team, spec: GenerationSpec, offer: Offer) -> None:
+    """Refuse pictures that are not in the team's library, or that the model does not take."""
+    inputs = find_inputs(team, spec.references, spec.mask)
+    refused = refusals(inputs, offer.capabilities, offer.model.title)
+    for name, message in (*inputs.problems.items(), *refused.items()):
+        raise NotOffered(field=name, message=message)
 
 
 def _commit(order: _Order, *, retry_of: Generation | None) -> Generation:

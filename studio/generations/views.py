@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.dateparse import parse_date
@@ -15,12 +15,13 @@ from django_htmx.http import trigger_client_event
 from studio.catalogue.pricing import NotOffered
 from studio.catalogue.queries import models_for
 from studio.core.errors import StudioError
-from studio.core.keys import read_key
+from studio.core.keys import read_key, read_keys
 from studio.core.pagination import page_of
 from studio.generations.cards import cards_of
 from studio.generations.composer import Composer
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
 from studio.generations.forms import PRICED_FIELDS, GenerationForm
+from studio.generations.inputs import Inputs, find_inputs, take_inputs
 from studio.generations.models import Generation
 from studio.generations.queries import feed, typical_seconds
 from studio.generations.services import cancel_generation, retry_rest, start_generation
@@ -38,12 +39,12 @@ MOST_NEWER: Final = 20
 @team_required(Role.VIEWER)
 @require_safe
 def studio(request: TeamRequest) -> HttpResponse:
-    """The composer and the feed; `?from=` fills the composer with an earlier request."""
+    """The composer and the feed; `?from=` fills the composer with an earlier request, `?reference=` with a picture."""
     if request.htmx and "after" in request.GET:
         return _newer(request)
     if request.htmx and "before" in request.GET:
         return render(request, "generations/studio.html#feed_page", _feed(request))
-    composer = _composer(request, _wanted(request)) if request.membership.may(Role.MEMBER) else None
+    composer = _composer(request, *_wanted(request)) if request.membership.may(Role.MEMBER) else None
     return _page(request, composer)
 
 
@@ -54,7 +55,7 @@ def create(request: TeamRequest) -> HttpResponse:
     offers = models_for(request.team)
     if not offers:
         raise NotOffered(field="model", message="No model is available to this team now.")
-    form = GenerationForm(request.POST, offers=offers)
+    form = GenerationForm(request.POST, offers=offers, inputs=_taken(request))
     if not form.is_valid():
         return _kept(request, form, status=422)
     price = form.price()
@@ -77,14 +78,19 @@ def create(request: TeamRequest) -> HttpResponse:
 @team_required(Role.MEMBER)
 @require_POST
 def quote(request: TeamRequest) -> HttpResponse:
-    """Price the form as it stands; `?part=` asks for what the model offers, or for what the format needs, instead."""
-    composer = _composer(request, request.POST.dict())
+    """Price the form as it stands; `?part=` asks for another part of it instead.
+
+    That is what the model offers, what the format needs, or the pictures that go along, which are taken in here.
+    """
+    inputs = _taken(request)
+    composer = _composer(request, request.POST.dict(), inputs)
+    status = 422 if inputs.problems else 200
     if not request.htmx:
-        return _page(request, composer)
+        return _page(request, composer, status=status)
     part = request.GET.get("part", "")
-    if part in {"options", "compression"}:
-        context = {"composer": composer, "swap_options": part == "options"}
-        return render(request, f"generations/studio.html#{part}", context)
+    if part in {"options", "compression", "references"}:
+        context = {"composer": composer, "swap_options": part == "options", "close_dialog": part == "references"}
+        return render(request, f"generations/studio.html#{part}", context, status=status)
     if any(name not in request.POST for name in PRICED_FIELDS):
         # The options were being exchanged when this was sent; their answer brings the price along.
         return HttpResponse(status=204)
@@ -193,22 +199,36 @@ def _card_context(request: TeamRequest) -> dict[str, Any]:
     return {"may_generate": request.membership.may(Role.MEMBER)}
 
 
-def _composer(request: TeamRequest, wanted: dict[str, Any]) -> Composer | None:
-    """A composer with the wanted settings; None while the team has no model."""
+def _composer(request: TeamRequest, wanted: dict[str, Any], inputs: Inputs) -> Composer | None:
+    """A composer with the wanted settings and pictures; None while the team has no model."""
     offers = models_for(request.team)
     if not offers:
         return None
-    form = GenerationForm.prefilled(offers, wanted)
+    form = GenerationForm.prefilled(offers, wanted, inputs)
     return Composer(form, form.price(), balance(request.team))
 
 
-def _wanted(request: TeamRequest) -> dict[str, Any]:
-    """The settings of the generation that `?from=` names, which has to be the team's own."""
+def _taken(request: TeamRequest) -> Inputs:
+    return take_inputs(team=request.team, actor=request.user, post=request.POST, files=request.FILES)
+
+
+def _wanted(request: TeamRequest) -> tuple[dict[str, Any], Inputs]:
+    """What the address asks to begin with: the generation that `?from=` names, or the pictures of `?reference=`.
+
+    They have to be the team's own.
+    """
+    if "reference" in request.GET:
+        inputs = find_inputs(request.team, read_keys(request.GET.getlist("reference")) or [0], None)
+        if inputs.problems:
+            raise Http404("There is no such picture.")
+        return {}, inputs
     reused = request.GET.get("from")
     if reused is None:
-        return {}
+        return {}, Inputs()
     spec = get_object_or_404(Generation, team=request.team, pk=read_key(reused) or 0).spec
-    return {**spec, "model": spec["model_slug"]}
+    return {**spec, "model": spec["model_slug"]}, find_inputs(
+        request.team, spec.get("references", ()), spec.get("mask")
+    )
 
 
 def _kept(request: TeamRequest, form: GenerationForm, *, status: int, error: str = "") -> HttpResponse:
@@ -233,10 +253,11 @@ def _started(
         "renewed": cards_of([renew])[0] if renew else None,
         "started": True,
     }
-    if composer is not None and request.POST.get("kept"):
-        # The form on the page still shows what was wrong with it.
+    if composer is not None and (request.POST.get("kept") or request.FILES):
+        # The form on the page still shows what was wrong with it, or holds files that are pictures by now.
+        form = composer.form
         context["fresh_form"] = Composer(
-            GenerationForm.prefilled(list(composer.form.offers.values()), request.POST.dict()),
+            GenerationForm.prefilled(list(form.offers.values()), request.POST.dict(), form.inputs),
             composer.price,
             composer.account,
         )

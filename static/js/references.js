@@ -1,0 +1,75 @@
+// Reference images that are dropped anywhere on the studio or pasted: they go through the composer's own file field, which
+// htmx sends as soon as it changes. What comes while an earlier batch is under way follows it.
+//   <div class="drop" data-drop> … <input type="file" name="references">
+
+import { filesIn } from "./files.js";
+
+const field = () => document.querySelector("#compose [data-drop] input[type=file]");
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+
+let waiting = [];
+let sending = null; // the context of the request under way
+
+const send = () => {
+  const input = field();
+  if (!input || sending || waiting.length === 0) return;
+  const transfer = new DataTransfer();
+  for (const file of waiting) transfer.items.add(file);
+  waiting = [];
+  input.files = transfer.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+};
+
+const add = (files) => {
+  waiting.push(...files);
+  send();
+};
+
+const mark = (isOver) => field()?.closest("[data-drop]").classList.toggle("is-over", isOver);
+
+const tell = (text) => {
+  const note = document.getElementById("composer-note");
+  if (note) note.textContent = text;
+};
+
+if (document.getElementById("compose")) {
+  let depth = 0;
+  document.addEventListener("dragenter", (event) => {
+    if (!hasFiles(event)) return;
+    depth += 1;
+    mark(true);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (hasFiles(event)) mark((depth -= 1) > 0);
+  });
+  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+  document.addEventListener("drop", async (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    mark(false);
+    add(await filesIn(event.dataTransfer));
+  });
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0 || !field()) return;
+    event.preventDefault();
+    add(files);
+  });
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.target.matches?.(".drop input[type=file]")) sending = event.detail.ctx;
+  });
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail.ctx !== sending) return;
+    // A failed request leaves the field as it is; what it holds must not go along with the next one.
+    event.target.value = "";
+    tell("The connection broke. Nothing was added.");
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    const { ctx } = event.detail;
+    if (ctx === sending) sending = null;
+    // The button or field that was used is gone with the answer.
+    if (ctx.target?.id === "references" && document.activeElement === document.body) field()?.focus({ preventScroll: true });
+    setTimeout(send);
+  });
+}
