@@ -9,6 +9,7 @@ const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false
 
 let waiting = [];
 let sending = null; // the context of the request under way
+let hadFocus = false;
 
 const send = () => {
   const input = field();
@@ -58,6 +59,7 @@ if (document.getElementById("compose")) {
   });
   document.addEventListener("htmx:before:request", (event) => {
     if (event.target.matches?.(".drop input[type=file]")) sending = event.detail.ctx;
+    hadFocus = document.activeElement?.closest("#references") != null;
   });
   document.addEventListener("htmx:error", (event) => {
     if (event.detail.ctx !== sending) return;
@@ -69,7 +71,7 @@ if (document.getElementById("compose")) {
     const { ctx } = event.detail;
     if (ctx === sending) sending = null;
     // The button or field that was used is gone with the answer.
-    if (ctx.target?.id === "references" && document.activeElement === document.body) field()?.focus({ preventScroll: true });
+    if (hadFocus && ctx.target?.id === "references" && document.activeElement === document.body) field()?.focus({ preventScroll: true });
     setTimeout(send);
   });
 }

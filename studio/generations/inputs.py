@@ -55,9 +55,9 @@ def take_inputs(*, team: Team, actor: User, post: QueryDict, files: Files) -> In
     """Read the pictures that a form names, and bring those that came with it into the library.
 
     `reference` and `mask_asset` name what the form has, `pick` and `pick_mask` what is added from the library, and
-    `remove` what is taken out of the form. Not inside a transaction.
+    `take_out` what is taken out of the form. Not inside a transaction.
     """
-    removed = set(post.getlist("remove"))
+    removed = set(post.getlist("take_out"))
     named = [value for value in (*post.getlist("reference"), *post.getlist("pick")) if value not in removed]
     ids = list(dict.fromkeys(read_key(value) or 0 for value in named))
     sent = files.getlist("references")
@@ -88,7 +88,7 @@ def _read_mask(team: Team, actor: User, post: QueryDict, files: Files) -> tuple[
         refusal = _mask_file_refusal(file)
         return (None, refusal) if refusal else _upload(team, actor, file)
     named = post.get("pick_mask") or post.get("mask_asset")
-    return (read_key(named) or 0 if named and "mask" not in post.getlist("remove") else None), ""
+    return (read_key(named) or 0 if named and "mask" not in post.getlist("take_out") else None), ""
 
 
 def _mask_file_refusal(file: "UploadedFile[Any]") -> str:

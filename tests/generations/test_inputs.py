@@ -326,8 +326,8 @@ def test_removing_takes_a_picture_out_of_the_form(send: Send, openai: Connection
     held = {**OPENAI, "reference": [str(one.pk), str(two.pk)], "mask_asset": str(mask.pk)}
     part = f"{QUOTE}?part=references" if htmx else QUOTE
 
-    assert shown(send(part, htmx=htmx, **held, remove=str(one.pk))) == [two.pk]
-    assert f'value="{mask.pk}"' not in send(part, htmx=htmx, **held, remove="mask").content.decode()
+    assert shown(send(part, htmx=htmx, **held, take_out=str(one.pk))) == [two.pk]
+    assert f'value="{mask.pk}"' not in send(part, htmx=htmx, **held, take_out="mask").content.decode()
     assert Asset.objects.count() == 3
 
 
