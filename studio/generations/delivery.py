@@ -18,7 +18,7 @@ from studio.catalogue.pricing import NotOffered
 from studio.catalogue.queries import price_at
 from studio.generations.claiming import Claim, Fenced, fenced, put_down
 from studio.generations.ending import end_if_done
-from studio.generations.models import Attempt, AttemptState, Generation, Output, OutputState, Preview
+from studio.generations.models import WITH_TIME, Attempt, AttemptState, Generation, Output, OutputState, Preview
 from studio.generations.spec import GenerationSpec
 from studio.library.services import add_asset
 from studio.library.store import CheckedImage
@@ -133,7 +133,7 @@ def accept(claim: Claim, attempt: Attempt, job: JobAccepted, *, pace: float) -> 
 def ready_ones(claim: Claim) -> list[Attempt]:
     """Return the attempts whose jobs have ended well and wait for somebody to fetch their pictures."""
     with fenced(claim) as generation:
-        ready = generation.attempts.filter(state=AttemptState.READY)
+        ready = generation.attempts.filter(state=AttemptState.READY).annotate(**WITH_TIME)
         return list(ready.select_related("connection", "via", "generation__model").order_by("number"))
 
 

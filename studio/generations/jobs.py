@@ -15,14 +15,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from studio.core.crash import crash_point
 from studio.generations import failing
 from studio.generations.claiming import working
 from studio.generations.delivery import wind_up
 from studio.generations.engine import engine, let_go_of_database
-from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, OutputState
+from studio.generations.models import WITH_TIME, Attempt, AttemptState, Generation, GenerationState, OutputState
 from studio.generations.results import result_to_json
 from studio.live.notify import notify
 from studio.providers.adapters.base import (
@@ -104,8 +103,8 @@ def hasten(*, connection_id: int, job_id: str) -> bool:
     if attempt is None:
         return False
     jobs = _jobs_of(attempt.connection)
-    earliest = (attempt.polled_at or attempt.sent_at or timezone.now()) + timedelta(seconds=jobs.pace)
-    soon = max(timezone.now(), earliest)
+    earliest = (attempt.polled_at or attempt.sent_at or attempt.now) + timedelta(seconds=jobs.pace)
+    soon = max(attempt.now, earliest)
     Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED, poll_at__gt=soon).update(poll_at=soon)
     return True
 
@@ -133,7 +132,9 @@ def cancel_jobs(generation_id: int) -> None:
 
 
 def _accepted() -> QuerySet[Attempt]:
-    return Attempt.objects.filter(state=AttemptState.ACCEPTED).select_related("connection", "via", "generation")
+    """Attempts with a job under way, each with the database's time."""
+    accepted = Attempt.objects.filter(state=AttemptState.ACCEPTED).annotate(**WITH_TIME)
+    return accepted.select_related("connection", "via", "generation")
 
 
 def _take_due() -> Mapping[int, list[Attempt]]:
@@ -238,7 +239,7 @@ def _write_down(attempt: Attempt, batch: _Batch, told: Told) -> bool:
 
 
 def _is_older_than(attempt: Attempt, age: timedelta) -> bool:
-    return attempt.sent_at is not None and timezone.now() - attempt.sent_at > age
+    return attempt.sent_at is not None and attempt.now - attempt.sent_at > age
 
 
 def _make_ready(attempt: Attempt, result: ImageResult) -> bool:
@@ -302,5 +303,5 @@ def _cancel(attempt: Attempt) -> None:
 
 
 def _milliseconds_since_sent(attempt: Attempt) -> int:
-    sent_at = attempt.sent_at or timezone.now()
-    return round((timezone.now() - sent_at).total_seconds() * 1000)
+    waited = attempt.now - (attempt.sent_at or attempt.now)
+    return round(waited.total_seconds() * 1000)

@@ -1,10 +1,13 @@
 """Generations, their outputs, and the attempts made at providers."""
 
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from studio.catalogue.models import ImageModel
 from studio.ledger.models import Hold
@@ -122,6 +125,8 @@ class AttemptState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+# What gives rows the database's time along: the clocks of several machines may differ.
+WITH_TIME: Final[Mapping[str, Any]] = {"now": Now()}
 # The provider has the work, and nobody here has to wait for it.
 REMOTE_STATES = (AttemptState.ACCEPTED, AttemptState.READY)
 
@@ -158,6 +163,8 @@ class Attempt(models.Model):
     possible_cost = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    # The database's time, where a query was asked for it by WITH_TIME.
+    now: datetime
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 

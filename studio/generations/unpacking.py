@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.utils import timezone
 
 from studio.generations import delivery
 from studio.generations.delivery import Missing, Picture
@@ -47,7 +46,7 @@ def store_patiently(worker: Engine, attempt: Attempt, result: ImageResult) -> li
 
 def is_stale(attempt: Attempt) -> bool:
     """Whether the addresses in a job's result may have expired."""
-    return attempt.polled_at is not None and timezone.now() - attempt.polled_at > FRESH
+    return attempt.polled_at is not None and attempt.now - attempt.polled_at > FRESH
 
 
 def _store_is_back(give_up: float) -> bool:
