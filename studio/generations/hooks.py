@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -41,9 +42,11 @@ def receive(connection: Connection, headers: Mapping[str, str], body: bytes) -> 
     news = hooks.read_hook(endpoint_of(connection), headers, body, timezone.now())
     _note_seen(connection)
     digest = hashlib.sha256(news.event_id.encode() or body).hexdigest()
-    _, is_new = HookDelivery.objects.get_or_create(connection=connection, digest=digest)
-    if is_new and jobs.hasten(connection_id=connection.pk, job_id=news.job_id):
-        ring_for_jobs()
+    # Together: a hint that was written down and then lost would not be taken again from the provider's next try.
+    with transaction.atomic():
+        _, is_new = HookDelivery.objects.get_or_create(connection=connection, digest=digest)
+        if is_new and jobs.hasten(connection_id=connection.pk, job_id=news.job_id):
+            transaction.on_commit(ring_for_jobs)
 
 
 def _note_seen(connection: Connection) -> None:

@@ -41,7 +41,7 @@ def hook(request: HttpRequest, connection_id: int, secret: str) -> HttpResponse:
 def _body(request: HttpRequest) -> bytes | None:
     """Return the body, or None for one that is larger than any webhook: not even read where its length says so."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > MOST_BYTES:
+    if not length.isdecimal() or int(length) > MOST_BYTES:
         return None
     body = request.read(MOST_BYTES + 1)
     return body if len(body) <= MOST_BYTES else None

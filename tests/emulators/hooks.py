@@ -42,7 +42,7 @@ class Hooks:
         """Drop what was sent."""
         self.deliveries: list[Delivery] = []
 
-    async def send(self, url: str, document: Any, secret: str, **wanted: Any) -> int:
+    async def send(self, url: str, document: Any, secret: str, /, **wanted: Any) -> int:
         """Sign and send one webhook in the way of `how`; return the status of the answer."""
         how = str(wanted.get("how", "right"))
         if how == "replay":

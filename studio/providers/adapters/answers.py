@@ -232,7 +232,7 @@ def read_image(value: object) -> ReceivedImage:
 
 def image_at(url: object, revised_prompt: str | None = None) -> ReceivedImage:
     """Return the picture at an address that a provider named."""
-    if isinstance(url, str) and url.startswith(("https://", "http://")) and len(url) <= URL_LIMIT:
+    if isinstance(url, str) and url.startswith(("https://", "http://")) and url == storable_text(url, URL_LIMIT):
         return ReceivedImage(url=url, revised_prompt=revised_prompt)
     reason = "The picture’s address cannot be used." if url else "The item holds no picture."
     return ReceivedImage(revised_prompt=revised_prompt, reason=reason)

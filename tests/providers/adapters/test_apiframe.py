@@ -321,8 +321,9 @@ def test_cost_may_be_missing() -> None:
     assert news == ImageResult((ReceivedImage(url=URL),))
 
 
-def test_address_that_cannot_be_used_leaves_the_others() -> None:
-    news = poll({"status": "COMPLETED", "result": ["data:image/png;base64,AA", URL]})
+@pytest.mark.parametrize("address", ["data:image/png;base64,AA", f"{URL}\x00", f"{URL}\ud800", URL + "x" * 5000])
+def test_address_that_cannot_be_used_or_stored_leaves_the_others(address: str) -> None:
+    news = poll({"status": "COMPLETED", "result": [address, URL]})
 
     assert isinstance(news, ImageResult)
     assert [image.url for image in news.images] == [None, URL]
