@@ -31,6 +31,12 @@ const fill = () => {
   for (const name of ["pick", "like"]) entry(name).hidden = !part(name);
   setWord(entry("pick"), part("pick")?.checked ? "Take out of the selection" : "Select");
   setWord(entry("like"), part("like")?.ariaPressed === "true" ? "Not a favourite any more" : "Favourite");
+  const edit = entry("edit");
+  if (edit) {
+    edit.hidden = !tile.dataset.asset;
+    edit.search = `?reference=${tile.dataset.asset}`;
+    edit.hash = "composer";
+  }
   const bin = entry("bin");
   if (!bin) return;
   bin.hidden = !tile.dataset.asset || !part("pick");

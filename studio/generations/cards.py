@@ -11,6 +11,7 @@ from django.utils import timezone
 from studio.core.templatetags.studio import aspect
 from studio.generations.forms import wording
 from studio.generations.models import Generation, GenerationState, Output, OutputState
+from studio.generations.spec import GenerationSpec
 from studio.library.models import Asset
 
 # Sending the same words again would fail the same way.
@@ -35,6 +36,8 @@ class Card:
     outputs: tuple[Output, ...]
     seconds: int | None = None
     heading: date | None = None
+    # The pictures that this and other generations are made from.
+    known: Mapping[int, Asset] = field(default_factory=dict)
     # Makes a repeated press of its retry button harmless; each drawing of the card has a new one.
     retry_key: uuid.UUID = field(default_factory=uuid.uuid4)
 
@@ -112,6 +115,20 @@ class Card:
         return f"about {self.seconds} s" if self.seconds else ""
 
     @property
+    def left(self) -> str:
+        """How long it still takes, as far as that is known and likely."""
+        started = self.generation.started_at
+        if not self.seconds or started is None:
+            return ""
+        left = self.seconds - round((timezone.now() - started).total_seconds())
+        return f"about {left} s" if left > 0 else ""
+
+    @property
+    def inputs(self) -> list[Asset]:
+        """What it is made from: the reference images, then the mask."""
+        return [self.known[pk] for pk in GenerationSpec.from_json(self.generation.spec).inputs if pk in self.known]
+
+    @property
     def shows_tiles(self) -> bool:
         """Whether each output has a tile; when nothing came at all one message says it for all."""
         return self.generation.is_live or self.delivered > 0
@@ -166,18 +183,24 @@ _BADGES: Final[Mapping[GenerationState, Badge]] = {
 
 
 def cards_of(
-    generations: Iterable[Generation], *, seconds: Mapping[int, int] | None = None, after: date | None = None
+    generations: Iterable[Generation],
+    *,
+    seconds: Mapping[int, int] | None = None,
+    inputs: Mapping[int, Asset] | None = None,
+    after: date | None = None,
 ) -> list[Card]:
     """Make the cards of generations that `queries.feed` loaded; the first of each day carries the day as heading.
 
-    `after` is the day of the card before the first, when the list continues another.
+    `seconds` and `inputs` are what `queries` knows of them; `after` is the day of the card before the first, when the
+    list continues another.
     """
     usual = seconds or {}
     cards: list[Card] = []
     for generation in generations:
         day = timezone.localdate(generation.created_at)
         heading = day if day != after else None
-        cards.append(Card(generation, tuple(generation.outputs.all()), usual.get(generation.model_id), heading))
+        outputs = tuple(generation.outputs.all())
+        cards.append(Card(generation, outputs, usual.get(generation.model_id), heading, inputs or {}))
         after = day
     return cards
 

@@ -20,6 +20,7 @@ from studio.generations.claiming import Claim, Fenced, fenced, put_down
 from studio.generations.ending import end_if_done
 from studio.generations.models import WITH_TIME, Attempt, AttemptState, Generation, Output, OutputState, Preview
 from studio.generations.spec import GenerationSpec
+from studio.library.models import Source
 from studio.library.services import add_asset
 from studio.library.store import CheckedImage
 from studio.live.notify import notify
@@ -202,6 +203,7 @@ def _deliver_output(
         credits=price,
         generation_id=generation.pk,
         slot=output.slot,
+        source=Source.EDITED if spec.is_edit else Source.GENERATED,
         connection_id=attempt.connection_id,
         connection_name=attempt.connection.name,
     )

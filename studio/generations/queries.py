@@ -1,14 +1,17 @@
 """What the studio and the history read."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from statistics import median
 from typing import Final
 
 from django.db.models import Prefetch, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from studio.accounts.models import User
 from studio.generations.models import Attempt, AttemptState, Generation, Output
+from studio.generations.spec import GenerationSpec
+from studio.library.models import Asset
 from studio.teams.models import Team
 
 # So many of a connection's latest answers say how long a model takes; so many of one model's make it worth saying.
@@ -18,11 +21,22 @@ ENOUGH_ANSWERS: Final = 3
 
 def feed(team: Team, *, author: User | None = None) -> QuerySet[Generation]:
     """The team's generations, or one member's, newest first, with all that a card or a row shows: two queries."""
-    pictures = Output.objects.select_related("asset").order_by("slot")
+    pictures = (
+        Output.objects.select_related("asset", "preview")
+        .defer("preview__data")
+        .annotate(previews=KeyTextTransform("previews", "attempt__connection__options"))
+        .order_by("slot")
+    )
     generations = Generation.objects.filter(team=team).select_related("author", "model").order_by("-pk")
     if author is not None:
         generations = generations.filter(author=author)
     return generations.prefetch_related(Prefetch("outputs", queryset=pictures))
+
+
+def inputs_of(generations: Collection[Generation]) -> Mapping[int, Asset]:
+    """Return the pictures that generations are made from, by their ids; one query, or none where there are none."""
+    wanted = {pk for generation in generations for pk in GenerationSpec.from_json(generation.spec).inputs}
+    return Asset.objects.for_tiles().in_bulk(wanted) if wanted else {}
 
 
 def typical_seconds(generations: Collection[Generation]) -> dict[int, int]:

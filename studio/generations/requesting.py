@@ -54,7 +54,7 @@ def with_inputs(request: ImageRequest, attempt: Attempt) -> Iterator[ImageReques
     Raises Unsupported for one that is gone, and Unreachable where the store does not answer.
     """
     spec = GenerationSpec.from_json(attempt.generation.spec)
-    wanted = [*spec.references, *([] if spec.mask is None else [spec.mask])]
+    wanted = spec.inputs
     if not wanted:
         yield request
         return

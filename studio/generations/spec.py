@@ -37,6 +37,16 @@ class GenerationSpec:
         """Return the value that `to_json` stored."""
         return cls(**{**stored, "references": tuple(stored.get("references", ()))})
 
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The pictures that go along: the references, then the mask."""
+        return self.references if self.mask is None else (*self.references, self.mask)
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether it is made from other pictures."""
+        return bool(self.references)
+
     def fingerprint(self) -> str:
         """Return a hash that two requests share only if they ask for the same."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()

@@ -14,6 +14,7 @@ from studio.generations import delivery
 from studio.generations.delivery import Missing, Picture
 from studio.generations.engine import Engine, is_stopping
 from studio.generations.models import Attempt
+from studio.generations.spec import GenerationSpec
 from studio.generations.spool import spool_path
 from studio.library import files
 from studio.library.errors import StoreDown
@@ -88,7 +89,8 @@ def _store(attempt: Attempt, index: int, image: ReceivedImage, data: bytes | Non
         return Missing("bad_image", str(error))
     key = delivery.file_key(attempt, index)
     generation = attempt.generation
-    packet = packet_for(source=Source.GENERATED, model_title=generation.model.title)
+    source = Source.EDITED if GenerationSpec.from_json(generation.spec).is_edit else Source.GENERATED
+    packet = packet_for(source=source, model_title=generation.model.title)
     try:
         put_image(team_id=generation.team_id, file_key=key, checked=checked, data=data, packet=packet)
     except StoreDown:

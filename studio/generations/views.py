@@ -1,7 +1,7 @@
 """The studio, its fragments, and the history."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -17,13 +17,13 @@ from studio.catalogue.queries import models_for
 from studio.core.errors import StudioError
 from studio.core.keys import read_key, read_keys
 from studio.core.pagination import page_of
-from studio.generations.cards import cards_of
+from studio.generations.cards import Card, cards_of
 from studio.generations.composer import Composer
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
 from studio.generations.forms import PRICED_FIELDS, GenerationForm
 from studio.generations.inputs import Inputs, find_inputs, take_inputs
 from studio.generations.models import Generation
-from studio.generations.queries import feed, typical_seconds
+from studio.generations.queries import feed, inputs_of, typical_seconds
 from studio.generations.services import cancel_generation, retry_rest, start_generation
 from studio.ledger.errors import InsufficientCredits
 from studio.ledger.queries import balance
@@ -159,7 +159,7 @@ def _page(request: TeamRequest, composer: Composer | None, *, status: int = 200)
 def _feed(request: TeamRequest) -> dict[str, Any]:
     before = read_key(request.GET.get("before"))
     page = page_of(feed(request.team, author=request.user if _mine(request) else None), before=before, size=FEED_PAGE)
-    cards = cards_of(page.items, seconds=typical_seconds(page.items), after=_day(request) if request.htmx else None)
+    cards = _cards(page.items, after=_day(request) if request.htmx else None)
     more = f"{_studio_url(request)}?scope={_scope(request)}&before={page.next_before}"
     if cards:
         more += f"&day={cards[-1].generation.created_at:%Y-%m-%d}"
@@ -182,16 +182,19 @@ def _newer(request: TeamRequest) -> HttpResponse:
 
 def _prepended(request: TeamRequest, generations: Iterable[Generation], more: dict[str, Any]) -> HttpResponse:
     """Cards for the top of the feed, whatever is there already of them."""
-    found = list(generations)
-    cards = cards_of(found, seconds=typical_seconds(found))
-    context = _card_context(request) | {"cards": cards, "scope": _scope(request)} | more
+    context = _card_context(request) | {"cards": _cards(list(generations)), "scope": _scope(request)} | more
     return render(request, "generations/studio.html#newer", context)
 
 
 def _card(request: TeamRequest, generation: Generation, *, note: str = "", status: int = 200) -> HttpResponse:
-    [shown] = cards_of([generation], seconds=typical_seconds([generation]))
+    [shown] = _cards([generation])
     context = _card_context(request) | {"card": shown, "note": note, "announce": True}
     return render(request, "generations/studio.html#card", context, status=status)
+
+
+def _cards(generations: Sequence[Generation], *, after: date | None = None) -> list[Card]:
+    """Cards with all that is known around them."""
+    return cards_of(generations, seconds=typical_seconds(generations), inputs=inputs_of(generations), after=after)
 
 
 def _card_context(request: TeamRequest) -> dict[str, Any]:
@@ -250,7 +253,7 @@ def _started(
         return HttpResponseRedirect(url, status=303)
     context: dict[str, Any] = {
         "composer": composer,
-        "renewed": cards_of([renew])[0] if renew else None,
+        "renewed": _cards([renew])[0] if renew else None,
         "started": True,
     }
     if composer is not None and (request.POST.get("kept") or request.FILES):

@@ -19,6 +19,15 @@ from studio.teams.models import Team
 _MOST_TWINS: Final = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A picture that another was made from: with its place among the references, or as the mask."""
+
+    asset: Asset
+    number: int
+    is_mask: bool = False
+
+
 @dataclass(frozen=True)
 class AssetPage:
     """One picture inside a search: what comes before and after it, and what belongs to it."""
@@ -27,6 +36,7 @@ class AssetPage:
     look: Look
     neighbours: Neighbours
     siblings: Sequence[Asset]
+    inputs: Sequence[Input]
     twins: Sequence[Asset]
     goes_at: datetime | None
 
@@ -50,6 +60,7 @@ def asset_page(team: Team, user: User, search: LibrarySearch, asset: Asset) -> A
         look=Look(asset, team.slug, search.to_query()),
         neighbours=neighbours(team, user, search, asset),
         siblings=_siblings(team, asset),
+        inputs=_inputs(team, asset),
         twins=list(duplicates_of(asset).for_tiles()[:_MOST_TWINS]),
         goes_at=None if asset.binned_at is None else asset.binned_at + timedelta(days=rules_of(team).bin_days),
     )
@@ -62,3 +73,17 @@ def _siblings(team: Team, asset: Asset) -> list[Asset]:
     made = Asset.objects.for_team(team).listed().filter(generation_id=asset.generation_id).for_tiles().order_by("slot")
     found = list(made)
     return found if any(other.pk != asset.pk for other in found) else []
+
+
+def _inputs(team: Team, asset: Asset) -> list[Input]:
+    """Return what a picture was made from, purged ones too.
+
+    The snapshot of an imported picture names pictures of another installation, and none here.
+    """
+    if asset.generation_id is None:
+        return []
+    references, mask = asset.spec.get("references") or [], asset.spec.get("mask")
+    wanted = [*references, *([] if mask is None else [mask])]
+    found = Asset.objects.for_team(team).for_tiles().in_bulk(wanted) if wanted else {}
+    inputs = [Input(found[pk], number) for number, pk in enumerate(references, start=1) if pk in found]
+    return [*inputs, *([Input(found[mask], 0, is_mask=True)] if mask in found else [])]
