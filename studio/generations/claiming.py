@@ -59,12 +59,13 @@ _TAKE_FAIREST = """
 
 
 # One statement for all of a process's claims. The fence says whose lease it is: a thread that was overtaken, even by
-# another one of its own process, must not keep the lease of its successor fresh.
+# another one of its own process, must not keep the lease of its successor fresh. A generation that was parked meanwhile
+# has the same fence and no lease: one given to it now would keep everybody away from what its job brings.
 _RENEW = """
     UPDATE generations_generation g
     SET lease_expires_at = statement_timestamp() + make_interval(secs => %(seconds)s)
     FROM unnest(%(ids)s::bigint[], %(fences)s::int[]) AS held(id, fence)
-    WHERE g.id = held.id AND g.fence = held.fence AND g.state = 'running'
+    WHERE g.id = held.id AND g.fence = held.fence AND g.state = 'running' AND g.lease_expires_at IS NOT NULL
 """
 
 
