@@ -4,6 +4,7 @@ What a job has brought is committed with its attempt; a worker then fetches the 
 """
 
 import asyncio
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db import connection as database
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -42,7 +44,9 @@ from studio.providers.models import Connection
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 200
+BATCH: Final = 500
+# So many results are committed together.
+READY_AT_ONCE: Final = 50
 AT_ONCE: Final = 16
 ASK_SECONDS: Final = 20.0
 # Questions for one job grow rarer up to this, in seconds; a provider may want them rarer still.
@@ -55,6 +59,24 @@ MOST_PAGES: Final = 5
 GRACE: Final = timedelta(minutes=1)
 # While a question is under way nobody else asks it; a poller that dies leaves it to the next one after this.
 ASKING: Final = timedelta(seconds=2 * ASK_SECONDS)
+
+# Of many hundred jobs most go on: one statement for all of them.
+_ASK_LATER: Final = """
+    UPDATE generations_attempt a
+    SET polls = polls + 1, polled_at = statement_timestamp(),
+        poll_at = statement_timestamp() + make_interval(secs => later.pause)
+    FROM unnest(%(ids)s::bigint[], %(pauses)s::float8[]) AS later(id, pause)
+    WHERE a.id = later.id AND a.state = 'accepted'
+"""
+_MAKE_READY: Final = """
+    UPDATE generations_attempt a
+    SET state = 'ready', result = brought.result::jsonb, answered_at = statement_timestamp(),
+        polled_at = statement_timestamp(),
+        latency_ms = round(1000 * extract(epoch FROM statement_timestamp() - a.sent_at))
+    FROM unnest(%(ids)s::bigint[], %(results)s::text[]) AS brought(id, result)
+    WHERE a.id = brought.id AND a.state = 'accepted'
+    RETURNING a.generation_id
+"""
 
 Told = JobNews | ProviderError
 
@@ -88,9 +110,7 @@ def poll_due() -> set[int]:
     crash_point("after_poll")
     woken: set[int] = set()
     for batch in batches:
-        for attempt in batch.attempts:
-            if _write_down(attempt, batch, batch.told[attempt.pk]):
-                woken.add(attempt.generation_id)
+        woken |= _write_down(batch)
     return woken
 
 
@@ -221,41 +241,63 @@ async def _answer(client: ProviderClient, request: HttpRequest) -> Answer:
     return await client.ask(request, deadline=ASK_SECONDS, private_hosts=settings.PRIVATE_HOSTS)
 
 
-def _write_down(attempt: Attempt, batch: _Batch, told: Told) -> bool:
-    """Commit what became of one job; returns whether a worker should go on with its generation."""
-    if isinstance(told, ImageResult):
-        return _make_ready(attempt, told)
+def _write_down(batch: _Batch) -> set[int]:
+    """Commit what became of the jobs; returns the generations that a worker should go on with."""
+    pauses: dict[int, float] = {}
+    brought: list[tuple[Attempt, ImageResult]] = []
+    ended: list[tuple[Attempt, ProviderError]] = []
+    for attempt in batch.attempts:
+        told = batch.told[attempt.pk]
+        if isinstance(told, ImageResult):
+            brought.append((attempt, told))
+        elif error := _end_of(attempt, told):
+            ended.append((attempt, error))
+        else:
+            pauses[attempt.pk] = _pause(attempt, batch.jobs.pace, told)
+    _ask_later(pauses)
+    woken = {attempt.generation_id for attempt, error in ended if _end(attempt, error)}
+    for start in range(0, len(brought), READY_AT_ONCE):
+        woken |= _make_ready(brought[start : start + READY_AT_ONCE])
+    return woken
+
+
+def _end_of(attempt: Attempt, told: Told) -> ProviderError | None:
+    """Return how a job ended that brings nothing, None while it goes on."""
     if isinstance(told, JobFailed):
-        return _end(attempt, told.error)
+        return told.error
     if isinstance(told, JobMissing) and _is_older_than(attempt, GRACE):
-        return _end(attempt, OutcomeUnknown("The provider no longer knows the job."))
+        return OutcomeUnknown("The provider no longer knows the job.")
     if _is_older_than(attempt, timedelta(seconds=settings.JOB_DEADLINE)):
         _cancel(attempt)
-        return _end(attempt, JobTimedOut(f"The job did not end within {settings.JOB_DEADLINE:g} seconds."))
+        return JobTimedOut(f"The job did not end within {settings.JOB_DEADLINE:g} seconds.")
     if isinstance(told, ProviderError):
         _note_trouble(attempt, told)
-    _ask_later(attempt, batch.jobs.pace, told)
-    return False
+    return None
 
 
 def _is_older_than(attempt: Attempt, age: timedelta) -> bool:
     return attempt.sent_at is not None and attempt.now - attempt.sent_at > age
 
 
-def _make_ready(attempt: Attempt, result: ImageResult) -> bool:
-    with working(attempt.generation_id) as generation:
-        if generation is None:
-            return False
-        made = Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED).update(
-            state=AttemptState.READY,
-            result=result_to_json(result),
-            answered_at=Now(),
-            polled_at=Now(),
-            latency_ms=_milliseconds_since_sent(attempt),
-        )
-        notify(team_id=generation.team_id, event="generation", id=generation.pk)
+def _make_ready(brought: Sequence[tuple[Attempt, ImageResult]]) -> set[int]:
+    """Commit what jobs have brought, many in one transaction; returns their generations."""
+    generations = Generation.objects.filter(pk__in={attempt.generation_id for attempt, _ in brought})
+    with transaction.atomic():
+        # In one order, so that two pollers never wait for each other.
+        running = generations.filter(state=GenerationState.RUNNING).select_for_update(no_key=True).order_by("pk")
+        teams = dict(running.values_list("pk", "team_id"))
+        results = {
+            attempt.pk: json.dumps(result_to_json(result))
+            for attempt, result in brought
+            if attempt.generation_id in teams
+        }
+        with database.cursor() as cursor:
+            cursor.execute(_MAKE_READY, {"ids": [*results], "results": [*results.values()]})
+            ready = {generation_id for (generation_id,) in cursor.fetchall()}
+        for generation_id in ready:
+            notify(team_id=teams[generation_id], event="generation", id=generation_id)
     crash_point("after_ready")
-    return bool(made)
+    return ready
 
 
 def _end(attempt: Attempt, error: ProviderError) -> bool:
@@ -281,12 +323,15 @@ def _note_trouble(attempt: Attempt, error: ProviderError) -> None:
         note_failure(connection_id=attempt.connection_id, remote_name=remote_name, error=error, pause=pause)
 
 
-def _ask_later(attempt: Attempt, pace: float, told: Told) -> None:
+def _pause(attempt: Attempt, pace: float, told: Told) -> float:
+    """How many seconds to wait before the next question."""
     wanted = told.retry_after if isinstance(told, ProviderError) and told.retry_after else 0.0
-    pause = max(pace, min(LONGEST_PAUSE, pace * GROWTH**attempt.polls), min(wanted, 60.0))
-    Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED).update(
-        polls=attempt.polls + 1, polled_at=Now(), poll_at=Now() + timedelta(seconds=pause)
-    )
+    return max(pace, min(LONGEST_PAUSE, pace * GROWTH**attempt.polls), min(wanted, 60.0))
+
+
+def _ask_later(pauses: Mapping[int, float]) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(_ASK_LATER, {"ids": [*pauses], "pauses": [*pauses.values()]})
 
 
 def _cancel(attempt: Attempt) -> None:
@@ -300,8 +345,3 @@ def _cancel(attempt: Attempt) -> None:
             continue
         if 200 <= answer.status < 300:
             return
-
-
-def _milliseconds_since_sent(attempt: Attempt) -> int:
-    waited = attempt.now - (attempt.sent_at or attempt.now)
-    return round(waited.total_seconds() * 1000)

@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from studio.accounts.models import User
-from studio.generations import fulfilment, jobs
+from studio.generations import claiming, fulfilment, jobs
+from studio.generations.claiming import Claim
 from studio.generations.models import Attempt, AttemptState, Generation, GenerationState
 from studio.generations.services import cancel_generation
 from studio.ledger.queries import balance
@@ -249,6 +251,19 @@ def test_cancelled_generation_stops_its_job_where_that_is_offered(
     assert outcome(generation) == (stopped if protocol == "aigateway" else DONE)
 
 
+def test_renewal_that_comes_late_gives_a_parked_generation_no_lease(
+    team: Team, member: User, protocol: str, connection: Connection
+) -> None:
+    generation = order(team, member, protocol)
+    submitted(connection, generation)
+    generation.refresh_from_db()
+
+    claiming.renew([Claim(generation.pk, generation.fence)])
+
+    generation.refresh_from_db()
+    assert (generation.state, generation.lease_expires_at) == (GenerationState.RUNNING, None)
+
+
 def test_result_that_waited_long_is_asked_for_again(
     team: Team, member: User, protocol: str, connection: Connection, emulator: EmulatorControl
 ) -> None:
@@ -261,6 +276,23 @@ def test_result_that_waited_long_is_asked_for_again(
     assert Attempt.objects.get().state == AttemptState.ACCEPTED
 
     assert outcome(work(generation)) == DONE
+
+
+def test_jobs_of_all_kinds_of_ends_are_written_down_together(
+    team: Team, member: User, protocol: str, connection: Connection, emulator: EmulatorControl
+) -> None:
+    emulator.set(job_seconds=0)
+    prompts = ["A red kite", "A red kite [fault:job_never_ends]", "A red kite [fault:job_fails]", "A blue kite"]
+    generations = [order(team, member, protocol, prompt) for prompt in prompts]
+    for _ in generations:
+        fulfilment.fulfil_next(connection.pk)
+
+    assert poll() == {generations[0].pk, generations[3].pk}
+
+    states = Attempt.objects.order_by("generation_id").values_list("state", "polls")
+    assert [*states] == [("ready", 0), ("accepted", 1), ("failed", 0), ("ready", 0)]
+    assert Attempt.objects.filter(state="accepted", poll_at__gt=F("polled_at")).count() == 1
+    assert Attempt.objects.filter(state="ready", latency_ms__gte=0, answered_at=F("polled_at")).count() == 2
 
 
 def test_many_due_jobs_are_shared_between_pollers(
