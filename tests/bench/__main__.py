@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import archive, burst, delivery, idle, latency, ledger, library, pages, scroll
+from tests.bench import archive, burst, delivery, idle, jobs, latency, ledger, library, pages, protocols, scroll
 from tests.bench.figures import Figure, Sheet, table
 from tests.bench.scene import Scene, scene
 
 MEASUREMENTS: Mapping[str, tuple[str, Callable[[Scene, Sheet], None]]] = {
     "burst": (f"{burst.CALLS} generations of {burst.LATENCY:g} s at once, 2.4 MB replies, one worker", burst.measure),
+    "jobs": (f"{jobs.JOBS} jobs at a provider at once, for {jobs.STANDING:g} s", jobs.measure),
+    "protocols": (f"{protocols.ROUNDS} pictures of each protocol beside bare calls", protocols.measure),
     "begun-pgmq": (f"Submit → provider, {latency.SUBMITS} submits, queue in PostgreSQL", latency.measure_begun_pgmq),
     "begun-redis": (f"Submit → provider, {latency.SUBMITS} submits, queue in Redis", latency.measure_begun_redis),
     "shown": ("Provider → open page", latency.measure_shown),

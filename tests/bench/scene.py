@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from studio.runtime.postgres import EmbeddedPostgres
 from tests.crash.brokers import Redis
@@ -47,6 +49,24 @@ class Scene:
             self.stage.emulator.reset()
             yield made
 
+    @contextmanager
+    def connected(self, *emulators: EmulatorControl, **settings: str) -> Iterator[Installation]:
+        """Make one Atelier with a shared connection to each of these providers, whose models never end."""
+        places = {place for emulator in (self.stage.emulator, *emulators) for place in emulator.places}
+        told: dict[str, Any] = {_secret_name(emulator): emulator.key for emulator in emulators} | settings
+        with self.installation(PRIVATE_HOSTS=",".join(places), **told) as made:
+            for emulator in emulators:
+                name, account = emulator.about["name"], emulator.about["account_id"]
+                options = [f"--option=account_id={account}"] if account else []
+                where = [f"--base-url={emulator.base_url}", f"--secret-env={_secret_name(emulator)}"]
+                made.manage("add_connection", "--shared", f"--protocol={name}", f"--name={name}", *where, *options)
+            made.database.execute("UPDATE catalogue_imagemodel SET retires_on = NULL")
+            yield made
+
+
+def _secret_name(emulator: EmulatorControl) -> str:
+    return f"SECRET_OF_{emulator.about['name'].upper()}"
+
 
 @contextmanager
 def scene() -> Iterator[Scene]:
@@ -58,18 +78,23 @@ def scene() -> Iterator[Scene]:
         server = EmbeddedPostgres(folder)
         server.start()
         ends.callback(_remove, server)
-        emulator = Process(
-            [sys.executable, "-m", "tests.emulators", "openai"], dict(os.environ), folder / "emulator.log"
-        )
-        ends.callback(emulator.kill)
-        stage = Stage(server.dsn(), EmulatorControl(_address(emulator)), folder)
+        emulator = ends.enter_context(emulator_of("openai", folder))
+        stage = Stage(server.dsn(), emulator, folder)
         assert server.process is not None
         yield Scene(stage, server.process.pid, folder)
 
 
-def _address(emulator: Process) -> str:
-    wait_until(lambda: "Key:" in emulator.output, lambda: f"the emulator\n{emulator.output}")
-    return emulator.output.partition("Base URL: ")[2].split()[0].removesuffix("/v1")
+@contextmanager
+def emulator_of(provider: str, folder: Path) -> Iterator[EmulatorControl]:
+    """Run the emulator of a provider as a process of its own for the length of the block."""
+    command = [sys.executable, "-m", "tests.emulators", provider]
+    process = Process(command, dict(os.environ), folder / f"emulator-{provider}.log")
+    try:
+        wait_until(lambda: "PRIVATE_HOSTS=" in process.output, lambda: f"the emulator\n{process.output}")
+        address = urlsplit(process.output.partition("Base URL: ")[2].split()[0])
+        yield EmulatorControl(f"http://{address.netloc}")
+    finally:
+        process.kill()
 
 
 def _remove(server: EmbeddedPostgres) -> None:

@@ -100,12 +100,14 @@ class Installation:
         """Return what a process is told."""
         return self.stage.environment(self.home, self._name, **{**self._settings, **settings})
 
-    def submit(self, browser: Browser, *, times: int = 1, n: int = 1, model: str = "gpt-image-2") -> list[int]:
+    def submit(
+        self, browser: Browser, *, times: int = 1, n: int = 1, model: str = "gpt-image-2", **fields: str
+    ) -> list[int]:
         """Submit prompts that are all different; each must be taken."""
         prompts = [f"A red kite, {uuid.uuid4().hex}" for _ in range(times)]
-        browser.filled(n=n, model=model)
+        browser.filled(n=n, model=model, **fields)
         with ThreadPoolExecutor(8) as threads:
-            answers = list(threads.map(lambda prompt: browser.submit(prompt, n=n, model=model), prompts))
+            answers = list(threads.map(lambda prompt: browser.submit(prompt, n=n, model=model, **fields), prompts))
         assert [answer.status_code for answer in answers] == [303] * times, self.story()
         found = self.rows("SELECT id FROM generations_generation WHERE prompt = ANY(%s) ORDER BY id", prompts)
         return [row[0] for row in found]
