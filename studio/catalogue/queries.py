@@ -10,7 +10,7 @@ from studio.catalogue.capabilities import Capabilities, Wanted, read_capabilitie
 from studio.catalogue.errors import NotOffered
 from studio.catalogue.models import HiddenModel, ImageModel, Price
 from studio.catalogue.pricing import PricedModel, PricePoint, Quote, quote
-from studio.catalogue.routing import Step, steps_for
+from studio.catalogue.routing import Step, ways_for
 from studio.teams.models import Team
 
 
@@ -22,6 +22,8 @@ class Offer:
     steps: Sequence[Step]
     priced: PricedModel
     capabilities: Capabilities
+    # Why it is of no use at this moment, in few words; empty where it can be used.
+    reason: str = ""
 
     @property
     def qualities(self) -> list[str]:
@@ -36,30 +38,52 @@ class Offer:
         return [size for size in self.capabilities.sizes if size in priced]
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What a person can choose from, and what is shown beside it with the reason why it cannot be chosen."""
+
+    offers: Sequence[Offer]
+    away: Sequence[Offer]
+
+
+def shelf_for(team: Team) -> Shelf:
+    """What the team can use at this moment and what is only away, each in the catalogue's order: five queries."""
+    found = _offers(team, ImageModel.objects.current())
+    return Shelf([offer for offer in found if not offer.reason], [offer for offer in found if offer.reason])
+
+
 def models_for(team: Team) -> list[Offer]:
     """What the team can use today, in the catalogue's order: five queries, however much there is.
 
     Left out are models without a price, at their end, switched off, hidden by the team's admins, or without a
     connection that can be asked.
     """
-    return _offers(team, ImageModel.objects.current())
+    return [offer for offer in _offers(team, ImageModel.objects.current()) if offer.steps]
 
 
 def _offers(team: Team, wanted: QuerySet[ImageModel]) -> list[Offer]:
+    """Return what has a price and a connection, also where no connection can be asked now."""
     models = list(wanted.exclude(pk__in=HiddenModel.objects.filter(team=team).values("model")))
-    steps = steps_for(team, models)
+    ways = ways_for(team, models)
     priced = _priced(models, Price.objects.filter(model__in=models, version=F("model__price_version")))
-    return [
-        Offer(model, steps[model.pk], priced[model.pk], read_capabilities(model.capabilities))
+    offers = [
+        Offer(
+            model,
+            ways[model.pk].steps,
+            priced[model.pk],
+            read_capabilities(model.capabilities),
+            reason=ways[model.pk].reason,
+        )
         for model in models
-        if steps[model.pk] and priced[model.pk].prices
     ]
+    return [offer for offer in offers if offer.priced.prices and (offer.steps or offer.reason)]
 
 
 def find_offer(team: Team, slug: str) -> Offer:
     """Return the team's offer of one model; raises NotOffered."""
     for offer in _offers(team, ImageModel.objects.current().filter(slug=slug)):
-        return offer
+        if offer.steps:
+            return offer
     raise NotOffered(field="model", message="This model is not available to your team now.")
 
 

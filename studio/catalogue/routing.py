@@ -1,14 +1,26 @@
 """Where a team's request for a model may go, in order."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import F
 
 from studio.catalogue.models import ImageModel, Route
+from studio.providers.health import is_down
 from studio.providers.models import Connection, PausedModel
 from studio.teams.models import Team
+
+# Why a connection or a model of it is not used, by the kind of error that paused it, in few words for designers.
+PAUSES: Final = {
+    "auth": "the provider rejects the key",
+    "permission": "not open to the account at the provider",
+    "insufficient_funds": "the account at the provider is empty",
+    "address_refused": "the address of the provider is not allowed",
+    "model_unavailable": "no longer offered by the provider",
+    "model_maintenance": "under maintenance at the provider",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +31,54 @@ class Step:
     via: ImageModel
 
 
-def steps_for(team: Team, models: Collection[ImageModel]) -> Mapping[int, list[Step]]:
-    """Return the places that can be asked now for each model, by its id: three queries, however many.
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The places that can be asked for a model now, in their order, and why it would be of no use at this moment.
 
-    They are those of the team's route; without one, the first connection that speaks the model's protocol, the team's
-    own before a shared one. The secrets stay in the database, since nothing is sent here.
+    There may be a reason while there are places: those whose circuit is open take what waits as soon as it is closed.
     """
-    own_first = Connection.objects.usable_by(team).order_by(F("team").asc(nulls_last=True), "pk").defer("secret")
-    connections = {connection.pk: connection for connection in own_first}
+
+    steps: list[Step]
+    reason: str = ""
+
+
+def ways_for(team: Team, models: Collection[ImageModel]) -> Mapping[int, Ways]:
+    """Return where each model can be asked for, by its id: three queries, however many.
+
+    The places are those of the team's route; without one, the first connection that speaks the model's protocol, the
+    team's own before a shared one. The secrets stay in the database, since nothing is sent here.
+    """
+    own_first = F("team").asc(nulls_last=True), "pk"
+    open_to_team = Connection.objects.open_to(team).filter(enabled=True).order_by(*own_first).defer("secret")
+    connections = {connection.pk: connection for connection in open_to_team}
     routes = _routes(team, models)
-    paused = set(PausedModel.objects.filter(connection__in=connections).values_list("connection_id", "remote_name"))
-    steps: dict[int, list[Step]] = {}
+    paused_models = PausedModel.objects.filter(connection__in=connections)
+    paused = {(row[0], row[1]): row[2] for row in paused_models.values_list("connection_id", "remote_name", "kind")}
+    ways: dict[int, Ways] = {}
     for model in models:
         if model.pk in routes:
-            wanted = [(connections.get(route.connection_id), route.via) for route in routes[model.pk]]
+            places = [(connections.get(route.connection_id), route.via) for route in routes[model.pk]]
         else:
-            wanted = [(each, model) for each in connections.values() if each.protocol == model.protocol]
-        free = [
-            Step(connection, via)
-            for connection, via in wanted
-            if connection is not None and (connection.pk, via.remote_name) not in paused
+            places = [(each, model) for each in connections.values() if each.protocol == model.protocol]
+        known = [Step(connection, via) for connection, via in places if connection is not None]
+        pauses = [
+            step.connection.paused_kind or paused.get((step.connection.pk, step.via.remote_name)) for step in known
         ]
-        steps[model.pk] = free if model.pk in routes else free[:1]
-    return steps
+        free = [step for step, pause in zip(known, pauses, strict=True) if not pause]
+        steps = free if model.pk in routes else free[:1]
+        ways[model.pk] = Ways(steps, _reason(steps, [pause for pause in pauses if pause]))
+    return ways
+
+
+def steps_for(team: Team, models: Collection[ImageModel]) -> Mapping[int, list[Step]]:
+    """Return the places that can be asked now for each model, by its id: three queries, however many."""
+    return {pk: ways.steps for pk, ways in ways_for(team, models).items()}
+
+
+def _reason(steps: Collection[Step], pauses: Sequence[str]) -> str:
+    if not steps:
+        return PAUSES.get(pauses[0], "not available now") if pauses else ""
+    return "" if any(not is_down(step.connection) for step in steps) else "the provider does not answer"
 
 
 def _routes(team: Team, models: Collection[ImageModel]) -> Mapping[int, list[Route]]:

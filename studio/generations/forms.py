@@ -96,6 +96,19 @@ class DefaultedChoiceField(forms.ChoiceField):
         return str(super().to_python(value)) or self.default
 
 
+class ModelSelect(forms.Select):
+    """Models, of which some are shown and cannot be chosen."""
+
+    away: frozenset[str] = frozenset()
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return an option, disabled where its model is away."""
+        option = super().create_option(name, value, *args, **kwargs)
+        if value in self.away:
+            option["attrs"]["disabled"] = True
+        return option
+
+
 class GenerationForm(forms.Form):
     """The composer. Bound, it refuses what the chosen model cannot do; it never changes what was asked for."""
 
@@ -113,7 +126,7 @@ class GenerationForm(forms.Form):
             }
         ),
     )
-    model = forms.ChoiceField()
+    model = forms.ChoiceField(widget=ModelSelect)
     quality = forms.ChoiceField()
     size = forms.ChoiceField()
     n = forms.IntegerField(
@@ -151,19 +164,27 @@ class GenerationForm(forms.Form):
         *,
         offers: Sequence[Offer],
         inputs: Inputs | None = None,
+        away: Sequence[Offer] = (),
         initial: Mapping[str, Any] | None = None,
         replaced: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}), auto_id="%s")
         self.offers = {offer.model.slug: offer for offer in offers}
         self.inputs = inputs or Inputs()
+        self.away = {offer.model.slug: offer for offer in away}
         self.replaced = dict(replaced or {})
         asked = str((self.data if self.is_bound else self.initial).get("model", ""))
         self.offer = self.offers.get(asked) or offers[0]
         self._offer_only_what_the_model_has()
 
     @classmethod
-    def prefilled(cls, offers: Sequence[Offer], wanted: Mapping[str, Any], inputs: Inputs | None = None) -> Self:
+    def prefilled(
+        cls,
+        offers: Sequence[Offer],
+        wanted: Mapping[str, Any],
+        inputs: Inputs | None = None,
+        away: Sequence[Offer] = (),
+    ) -> Self:
         """Return an unbound form with the `wanted` settings; for one the model lacks, its default and a word on it.
 
         Pictures stay, with a word where the model does not take them.
@@ -175,7 +196,8 @@ class GenerationForm(forms.Form):
         wanted = {"size": _size_of_first(inputs, offer), **wanted}
         replaced = refusals(inputs, offer.capabilities, offer.model.title)
         if asked and asked not in by_slug:
-            replaced["model"] = f"{asked} is no longer offered."
+            paused = next((offer for offer in away if offer.model.slug == asked), None)
+            replaced["model"] = _why_not(paused) if paused else f"{asked} is no longer offered."
         initial = {name: wanted[name] for name in ("prompt", "n", "compression") if wanted.get(name) not in {None, ""}}
         initial = {"n": 1, **initial, "model": offer.model.slug}
         for name in PREFERRED:
@@ -183,7 +205,7 @@ class GenerationForm(forms.Form):
             initial[name] = value if value in _options(offer, name) else _default(offer, name)
             if value and value != initial[name]:
                 replaced[name] = f"{offer.model.title} has no {wording(value)}."
-        return cls(offers=offers, inputs=inputs, initial=initial, replaced=replaced)
+        return cls(offers=offers, inputs=inputs, away=away, initial=initial, replaced=replaced)
 
     def _offer_only_what_the_model_has(self) -> None:
         title, most = self.offer.model.title, self.offer.capabilities.max_n
@@ -191,12 +213,24 @@ class GenerationForm(forms.Form):
         # No maxlength: a browser would cut what is pasted without a word.
         self.fields["prompt"].widget.attrs["data-limit"] = self.prompt_limit
         self._choices("model", [(slug, offer.model.title) for slug, offer in self.offers.items()])
-        self.fields["model"].error_messages["invalid_choice"] = "“%(value)s” is not a model of your team."
+        self._show_away()
         for name in PREFERRED:
             self._choices(name, [(value, wording(value)) for value in _options(self.offer, name)])
             self.fields[name].error_messages["invalid_choice"] = f"{title} has no “%(value)s”. Choose another."
         cast("forms.Select", self.fields["n"].widget).choices = [(count, count) for count in range(1, most + 1)]
         self.fields["n"].validators.append(MaxValueValidator(most, f"At most {most} images at once."))
+
+    def _show_away(self) -> None:
+        """List the models that are away after the others, and say why to somebody who asks for one."""
+        field = cast("forms.ChoiceField", self.fields["model"])
+        select = cast("ModelSelect", field.widget)
+        away = [(slug, f"{offer.model.title}: {offer.reason}") for slug, offer in self.away.items()]
+        select.choices = [*cast("list[tuple[str, str]]", field.choices), *away]
+        select.away = frozenset(self.away)
+        asked = self.away.get(str(self.data.get("model", "")))
+        field.error_messages["invalid_choice"] = (
+            _why_not(asked) if asked else "“%(value)s” is not a model of your team."
+        )
 
     def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = cast("forms.ChoiceField", self.fields[name])
@@ -329,6 +363,10 @@ class GenerationForm(forms.Form):
             references=tuple(asset.pk for asset in self.inputs.references),
             mask=self.inputs.mask.pk if self.inputs.mask else None,
         )
+
+
+def _why_not(offer: Offer) -> str:
+    return f"{offer.model.title} cannot be used now: {offer.reason}."
 
 
 def _at_most(limit: int) -> Callable[[str], None]:

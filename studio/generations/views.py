@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from studio.catalogue.pricing import NotOffered
-from studio.catalogue.queries import models_for
+from studio.catalogue.queries import Shelf, shelf_for
 from studio.core.errors import StudioError
 from studio.core.keys import read_key, read_keys
 from studio.core.pagination import page_of
@@ -44,18 +44,20 @@ def studio(request: TeamRequest) -> HttpResponse:
         return _newer(request)
     if request.htmx and "before" in request.GET:
         return render(request, "generations/studio.html#feed_page", _feed(request))
-    composer = _composer(request, *_wanted(request)) if request.membership.may(Role.MEMBER) else None
-    return _page(request, composer)
+    if not request.membership.may(Role.MEMBER):
+        return _page(request, None)
+    shelf = shelf_for(request.team)
+    return _page(request, _composer(request, shelf, *_wanted(request)), shelf=shelf)
 
 
 @team_required(Role.MEMBER)
 @require_POST
 def create(request: TeamRequest) -> HttpResponse:
     """Start a generation, or give the form back as it was with what stands against it."""
-    offers = models_for(request.team)
-    if not offers:
+    shelf = shelf_for(request.team)
+    if not shelf.offers:
         raise NotOffered(field="model", message="No model is available to this team now.")
-    form = GenerationForm(request.POST, offers=offers, inputs=_taken(request))
+    form = GenerationForm(request.POST, offers=shelf.offers, inputs=_taken(request), away=shelf.away)
     if not form.is_valid():
         return _kept(request, form, status=422)
     price = form.price()
@@ -83,14 +85,15 @@ def quote(request: TeamRequest) -> HttpResponse:
     That is what the model offers, what the format needs, or the pictures that go along, which are taken in here.
     """
     inputs = _taken(request)
-    composer = _composer(request, request.POST.dict(), inputs)
-    status = 422 if inputs.problems else 200
+    shelf = shelf_for(request.team)
+    composer = _composer(request, shelf, request.POST.dict(), inputs)
     if not request.htmx:
-        return _page(request, composer, status=status)
+        return _page(request, composer, shelf=shelf, status=422 if inputs.problems else 200)
     part = request.GET.get("part", "")
     if part in {"options", "compression", "references"}:
         context = {"composer": composer, "swap_options": part == "options", "close_dialog": part == "references"}
-        return render(request, f"generations/studio.html#{part}", context, status=status)
+        is_refused = bool(inputs.problems) and part == "references"
+        return render(request, f"generations/studio.html#{part}", context, status=422 if is_refused else 200)
     if any(name not in request.POST for name in PRICED_FIELDS):
         # The options were being exchanged when this was sent; their answer brings the price along.
         return HttpResponse(status=204)
@@ -145,11 +148,14 @@ def history(request: TeamRequest) -> HttpResponse:
     return render(request, "generations/history.html", context)
 
 
-def _page(request: TeamRequest, composer: Composer | None, *, status: int = 200) -> HttpResponse:
-    """The whole studio."""
+def _page(
+    request: TeamRequest, composer: Composer | None, *, shelf: Shelf | None = None, status: int = 200
+) -> HttpResponse:
+    """The whole studio; without a composer the shelf says which models are only away."""
     context = _feed(request) | {
         "composer": composer,
         "may_manage": request.membership.may(Role.ADMIN),
+        "away": shelf.away if shelf else (),
     }
     if composer:
         context["balance"] = composer.account
@@ -202,12 +208,11 @@ def _card_context(request: TeamRequest) -> dict[str, Any]:
     return {"may_generate": request.membership.may(Role.MEMBER)}
 
 
-def _composer(request: TeamRequest, wanted: dict[str, Any], inputs: Inputs) -> Composer | None:
-    """A composer with the wanted settings and pictures; None while the team has no model."""
-    offers = models_for(request.team)
-    if not offers:
+def _composer(request: TeamRequest, shelf: Shelf, wanted: dict[str, Any], inputs: Inputs) -> Composer | None:
+    """A composer with the wanted settings and pictures; None while the team has no model that it can use."""
+    if not shelf.offers:
         return None
-    form = GenerationForm.prefilled(offers, wanted, inputs)
+    form = GenerationForm.prefilled(shelf.offers, wanted, inputs, shelf.away)
     return Composer(form, form.price(), balance(request.team))
 
 
@@ -260,7 +265,9 @@ def _started(
         # The form on the page still shows what was wrong with it, or holds files that are pictures by now.
         form = composer.form
         context["fresh_form"] = Composer(
-            GenerationForm.prefilled(list(form.offers.values()), request.POST.dict(), form.inputs),
+            GenerationForm.prefilled(
+                list(form.offers.values()), request.POST.dict(), form.inputs, list(form.away.values())
+            ),
             composer.price,
             composer.account,
         )

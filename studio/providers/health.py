@@ -6,6 +6,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Least, Now
+from django.utils import timezone
 
 from studio.live.notify import notify
 from studio.providers.adapters.errors import (
@@ -55,6 +56,11 @@ def note_failure(*, connection_id: int, remote_name: str, error: ProviderError, 
 def is_open(connection: Connection) -> bool:
     """Whether the circuit is open, so that at most one call at a time may try."""
     return connection.failures >= MOST_FAILURES
+
+
+def is_down(connection: Connection) -> bool:
+    """Whether the circuit is open and not even one call may try before a moment to come."""
+    return is_open(connection) and connection.resume_at is not None and connection.resume_at > timezone.now()
 
 
 def resume(connection: Connection) -> None:

@@ -1,17 +1,19 @@
 """What a team is offered."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from studio.catalogue.errors import NotOffered
 from studio.catalogue.models import ImageModel, Price
 from studio.catalogue.pricing import Quote
-from studio.catalogue.queries import find_offer, models_for, price_at
+from studio.catalogue.queries import find_offer, models_for, price_at, shelf_for
 from studio.catalogue.services import sync_catalogue
-from studio.providers.models import Connection
+from studio.providers.health import MOST_FAILURES
+from studio.providers.models import Connection, PausedModel
 from studio.teams.models import Team
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +93,78 @@ def test_find_offer_of_an_unknown_model_names_the_field(team: Team) -> None:
     with pytest.raises(NotOffered) as caught:
         find_offer(team, "gpt-image-9")
     assert caught.value.field == "model"
+
+
+def shown(team: Team) -> dict[str, str]:
+    """Every model on the team's shelf with the reason why it is away, if it is."""
+    shelf = shelf_for(team)
+    return {offer.model.slug: offer.reason for offer in (*shelf.offers, *shelf.away)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("auth", "the provider rejects the key"),
+        ("insufficient_funds", "the account at the provider is empty"),
+        ("something_new", "not available now"),
+    ],
+)
+def test_models_of_a_paused_connection_are_away_with_the_reason(kind: str, reason: str, team: Team) -> None:
+    connect(None, "Practice", "rehearsal")
+    connect(team, "Paused", paused_kind=kind, paused_at=timezone.now())
+
+    assert (shown(team)["gpt-image-2"], shown(team)["rehearsal"]) == (reason, "")
+    assert slugs(team) == ["rehearsal"]
+    with pytest.raises(NotOffered):
+        find_offer(team, "gpt-image-2")
+
+
+def test_model_is_there_while_another_connection_serves_it(team: Team) -> None:
+    connect(team, "Paused", paused_kind="auth")
+    shared = connect(None, "Shared")
+
+    assert shown(team)["gpt-image-2"] == ""
+    assert find_offer(team, "gpt-image-2").steps[0].connection == shared
+
+
+def test_paused_model_alone_is_away(team: Team) -> None:
+    connection = connect(team, "OpenAI")
+    PausedModel.objects.create(connection=connection, remote_name="gpt-image-2", kind="model_maintenance")
+
+    assert shown(team)["gpt-image-2"] == "under maintenance at the provider"
+    assert shown(team)["gpt-image-2.5-flare"] == ""
+
+
+@pytest.mark.parametrize(
+    ("failures", "minutes", "reason"),
+    [
+        (MOST_FAILURES, 1, "the provider does not answer"),
+        (MOST_FAILURES, -1, ""),  # one call may try, and somebody has to make it
+        (MOST_FAILURES - 1, 1, ""),  # only slowed down
+    ],
+)
+def test_models_are_away_while_the_circuit_is_open(failures: int, minutes: int, reason: str, team: Team) -> None:
+    connect(team, "OpenAI", failures=failures, resume_at=timezone.now() + timedelta(minutes=minutes))
+
+    assert shown(team)["gpt-image-2"] == reason
+    assert "gpt-image-2" in slugs(team)
+
+
+def test_what_nobody_can_mend_is_not_shown(team: Team, other_team: Team) -> None:
+    connect(other_team, "Theirs", paused_kind="auth")
+    connect(None, "Off", enabled=False)
+    connect(None, "Removed", removed_at=timezone.now(), paused_kind="auth")
+
+    assert shown(team) == {}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_shelf_for_costs_as_much_as_models_for(count: int, team: Team, django_assert_num_queries: Any) -> None:
+    for number in range(count):
+        connect(team, f"Connection {number}", paused_kind="auth")
+
+    with django_assert_num_queries(5):
+        shelf_for(team)
 
 
 @pytest.mark.parametrize("count", [1, 3])

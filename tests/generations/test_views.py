@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
@@ -11,6 +12,7 @@ from studio.catalogue.models import ImageModel
 from studio.generations.models import Generation, GenerationState
 from studio.generations.models import OutputState as Is
 from studio.providers.models import Connection
+from studio.providers.services import create_connection
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.generations.making import submit
@@ -83,6 +85,32 @@ def test_studio_without_a_model_says_who_can_help(
 
     assert "No model is available to this team." in shown
     assert ("Ask the operator" in shown) == (fixture == "admin")
+
+
+def test_studio_lists_a_model_that_is_away_and_does_not_take_it(team: Team, member: User, client_of: ClientOf) -> None:
+    create_connection(team=None, name="OpenAI", protocol="openai", secret="sk-test", actor=None)
+    Connection.objects.filter(name="OpenAI").update(paused_kind="auth", paused_at=timezone.now())
+    client = client_of(member)
+
+    page = client.get(STUDIO).content.decode()
+    refused = client.post(CREATE, {**ASKED, "model": "gpt-image-2"})
+    switched = client.post(f"{QUOTE}?part=options", {**ASKED, "model": "gpt-image-2"}, headers=HTMX)
+
+    why = "the provider rejects the key"
+    assert f'<option value="gpt-image-2" disabled>GPT Image 2: {why}</option>' in page
+    assert '<option value="rehearsal" selected>' in page
+    assert refused.status_code == 422
+    assert f"GPT Image 2 cannot be used now: {why}." in text(refused)
+    assert switched.status_code == 200
+    assert Generation.objects.count() == 0
+
+
+def test_studio_whose_models_are_all_away_says_why(member: User, client_of: ClientOf) -> None:
+    Connection.objects.update(paused_kind="insufficient_funds", paused_at=timezone.now())
+
+    shown = text(client_of(member).get(STUDIO))
+
+    assert "No model can be used now. Rehearsal: the account at the provider is empty." in shown
 
 
 def test_studio_without_generations_invites_to_start(member: User, client_of: ClientOf) -> None:
