@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "studio.exports",
     "studio.catalogue",
     "studio.generations",
+    "studio.connections",
     "studio.integrity",
     "studio.setup",
     "allauth",

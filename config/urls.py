@@ -31,4 +31,5 @@ urlpatterns = [
     path("", include("studio.library.urls")),
     path("", include("studio.exports.urls")),
     path("", include("studio.generations.urls")),
+    path("", include("studio.connections.urls")),
 ]

@@ -84,7 +84,8 @@ def _reason(steps: Collection[Step], pauses: Sequence[str]) -> str:
 def _routes(team: Team, models: Collection[ImageModel]) -> Mapping[int, list[Route]]:
     routes: dict[int, list[Route]] = defaultdict(list)
     current = ImageModel.objects.current()
-    rows = Route.objects.filter(team=team, model__in=models, via__in=current).select_related("via")
+    kept = Route.objects.filter(connection__removed_at=None)
+    rows = kept.filter(team=team, model__in=models, via__in=current).select_related("via")
     for route in rows.order_by("position"):
         routes[route.model_id].append(route)
     return routes

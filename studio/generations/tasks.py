@@ -44,15 +44,17 @@ def sweep() -> None:
     for generation_id in found.to_resume:
         _send(resume, generation_id, expires=SWEEP_BELL_SECONDS)
     upkeep.end_expired()
+    upkeep.end_removed()
     if jobs.have_jobs():
         ring_for_jobs()
 
 
 @shared_task(name="studio.generations.tasks.sweep_spool")
 def sweep_spool() -> None:
-    """Remove answers that nobody will read any more, and the memory of old webhooks."""
+    """Remove what nobody needs any more: answers, the memory of old webhooks, keys."""
     upkeep.sweep_spool()
     upkeep.sweep_hooks()
+    upkeep.forget_secrets()
 
 
 @shared_task(name="studio.generations.tasks.sweep_jobs")

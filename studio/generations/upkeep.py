@@ -9,13 +9,14 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Q
-from django.db.models.functions import Now
+from django.db.models import Count, Q, TextField
+from django.db.models.functions import Cast, Now
 
 from studio.generations.ending import end_if_done
 from studio.generations.jobs import parked_ones
-from studio.generations.models import AttemptState, Generation, GenerationState, HookDelivery, OutputState
+from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, HookDelivery, OutputState
 from studio.providers.models import Connection
+from studio.providers.services import forget_earlier_secrets
 
 # A fresh submission rings by itself; only what waits longer than this is rung for again.
 FRESH = timedelta(seconds=3)
@@ -28,6 +29,7 @@ SPOOL_AGE = 24 * 3600
 HOOK_AGE = timedelta(days=7)
 
 EXPIRED = "It waited too long for the provider and was taken off the queue."
+REMOVED = "Its connection was removed before it was sent. Generate it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +50,34 @@ def find_work() -> Found:
 
 def end_expired() -> int:
     """Fail queued generations past their deadline and return their credits. Returns how many."""
-    overdue = Generation.objects.filter(state=GenerationState.QUEUED, deadline_at__lt=Now())
-    ended = 0
-    for pk in overdue.values_list("pk", flat=True)[:MOST_ENDED]:
-        ended += _end_one(pk)
-    return ended
+    return _end_queued(Q(deadline_at__lt=Now()), reason="expired", message=EXPIRED)
 
 
-def _end_one(pk: int) -> bool:
+def end_removed() -> int:
+    """Fail queued generations whose connection was removed and return their credits. Returns how many."""
+    return _end_queued(Q(connection__removed_at__isnull=False), reason="connection_removed", message=REMOVED)
+
+
+def forget_secrets() -> None:
+    """Empty the secrets that nothing needs any more: replaced a day ago, or of removed connections that have ended."""
+    forget_earlier_secrets()
+    used = Generation.objects.live().values("connection")
+    called = Attempt.objects.filter(generation__in=Generation.objects.live()).values("connection")
+    removed = Connection.objects.filter(removed_at__isnull=False).alias(stored=Cast("secret", TextField()))
+    unused = removed.exclude(pk__in=used).exclude(pk__in=called)
+    unused.exclude(stored="").update(secret="", earlier_secret="", hook_secret="")
+
+
+def _end_queued(why: Q, *, reason: str, message: str) -> int:
+    found = Generation.objects.filter(why, state=GenerationState.QUEUED)
+    return sum(_end_one(pk, why, reason, message) for pk in found.values_list("pk", flat=True)[:MOST_ENDED])
+
+
+def _end_one(pk: int, why: Q, reason: str, message: str) -> bool:
     with transaction.atomic():
         generation = (
-            Generation.objects.select_for_update(skip_locked=True, no_key=True)
-            .filter(pk=pk, state=GenerationState.QUEUED, deadline_at__lt=Now())
+            Generation.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+            .filter(why, pk=pk, state=GenerationState.QUEUED)
             .first()
         )
         if generation is None:
@@ -67,7 +85,7 @@ def _end_one(pk: int) -> bool:
         planned = generation.attempts.filter(state=AttemptState.PLANNED)
         unsent = Q(state=OutputState.WAITING) | Q(attempt__in=planned, state=OutputState.RUNNING)
         generation.outputs.filter(unsent).update(
-            state=OutputState.FAILED, reason="expired", message=EXPIRED, ended_at=Now()
+            state=OutputState.FAILED, reason=reason, message=message, ended_at=Now()
         )
         planned.update(state=AttemptState.CANCELLED, ended_at=Now())
         return end_if_done(generation)

@@ -104,3 +104,11 @@ def test_add_connection_refuses_what_it_cannot_do(team: Team, args: list[str], m
     assert message in str(caught.value)
     assert SECRET not in str(caught.value)
     assert Connection.objects.count() == 0
+
+
+def test_cloudflare_takes_an_account_id(db: None) -> None:
+    cloudflare = ["add_connection", "--shared", "--protocol", "cloudflare", "--name", "CF", "--secret-env", "SOME_KEY"]
+    with pytest.raises(CommandError, match="Account ID is missing"):
+        run(*cloudflare)
+    run(*cloudflare, "--account-id", "0a1b")
+    assert Connection.objects.get().options == {"account_id": "0a1b"}

@@ -12,10 +12,11 @@ from pytest_django.fixtures import Settings
 from studio.accounts.models import User
 from studio.generations import upkeep
 from studio.generations.claiming import claim_next
-from studio.generations.models import Generation, GenerationState, OutputState
+from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, OutputState
 from studio.generations.spool import spool_path
 from studio.ledger.queries import balance
 from studio.providers.models import Connection
+from studio.providers.services import create_connection, remove_connection
 from studio.teams.models import Team
 from tests.generations.making import submit
 
@@ -113,6 +114,62 @@ def test_end_expired_ends_what_is_past_its_deadline(team: Team, member: User) ->
     assert (generation.state, generation.reason) == (GenerationState.FAILED, "expired")
     assert set(generation.outputs.values_list("state", "message")) == {(OutputState.FAILED, upkeep.EXPIRED)}
     assert balance(team).available == 100
+
+
+def test_end_removed_ends_what_waits_for_a_removed_connection(team: Team, member: User, rehearsal: Connection) -> None:
+    running, waiting = submit(team, member), submit(team, member)
+    claim_next(connection_id=rehearsal.pk, worker="alive")
+    assert upkeep.end_removed() == 0
+    remove_connection(connection=rehearsal, actor=None)
+
+    assert upkeep.end_removed() == 1
+
+    running.refresh_from_db()
+    waiting.refresh_from_db()
+    assert running.state == GenerationState.RUNNING
+    assert (waiting.state, waiting.reason) == (GenerationState.FAILED, "connection_removed")
+    assert set(waiting.outputs.values_list("state", "message")) == {(OutputState.FAILED, upkeep.REMOVED)}
+    assert balance(team).available == 98
+
+
+def test_secrets_of_a_removed_connection_go_when_nothing_needs_them(team: Team, member: User) -> None:
+    def make(name: str) -> Connection:
+        made = create_connection(team=team, name=name, protocol="openai", secret="sk-0123456789", actor=None)
+        Connection.objects.filter(pk=made.pk).update(earlier_secret="sk-before", hook_secret="hook")
+        return made
+
+    kept, busy, moved, idle = (make(name) for name in ("Kept", "Busy", "Moved on", "Idle"))
+    generation = submit(team, member)
+    Generation.objects.update(connection=busy)
+    for connection in (busy, moved, idle):
+        remove_connection(connection=connection, actor=None)
+    # A call that went elsewhere before the generation moved on may still bring something.
+    Attempt.objects.create(
+        generation=generation,
+        number=1,
+        connection=moved,
+        via=generation.via,
+        images=1,
+        state=AttemptState.CANCELLED,
+        fence=0,
+        token=uuid.uuid4(),
+        call_id=uuid.uuid4(),
+        ended_at=Now(),
+    )
+
+    upkeep.forget_secrets()
+    assert left() == {"Kept", "Busy", "Moved on"}
+
+    upkeep.end_removed()
+    upkeep.forget_secrets()
+    assert left() == {"Kept"}
+    kept.refresh_from_db()
+    assert (kept.secret, kept.earlier_secret, kept.hook_secret) == ("sk-0123456789", "sk-before", "hook")
+
+
+def left() -> set[str]:
+    """The connections that hold a secret of any kind."""
+    return {each.name for each in Connection.objects.all() if each.secret or each.earlier_secret or each.hook_secret}
 
 
 def test_sweep_spool_removes_only_what_is_old() -> None:

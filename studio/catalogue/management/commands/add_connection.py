@@ -27,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="shown to the team")
         parser.add_argument("--base-url", default="", help="where the provider is; the protocol's own unless given")
         parser.add_argument("--secret-env", default="", help="the environment variable that holds the secret key")
+        parser.add_argument("--account-id", help="the account at Cloudflare that the token belongs to")
         parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="may be repeated")
         parser.add_argument("--max-in-flight", type=int, default=1000, help="generations at once, 1000 unless given")
         parser.add_argument("--per-minute", type=int, help="pictures a minute, no limit unless given")
@@ -41,7 +42,7 @@ class Command(BaseCommand):
                 protocol=options["protocol"],
                 base_url=options["base_url"],
                 secret=_secret(options["secret_env"]),
-                options=_options(options["option"]),
+                options=_options(options["option"], options["account_id"]),
                 actor=None,
                 max_in_flight=options["max_in_flight"],
                 per_minute=options["per_minute"],
@@ -71,8 +72,8 @@ def _secret(variable: str) -> str:
     return secret
 
 
-def _options(pairs: list[str]) -> dict[str, str]:
-    options = {}
+def _options(pairs: list[str], account_id: str | None) -> dict[str, str]:
+    options = {} if account_id is None else {"account_id": account_id}
     for pair in pairs:
         key, mark, value = pair.partition("=")
         if not mark or not key.strip():

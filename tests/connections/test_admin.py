@@ -53,7 +53,7 @@ def test_new_secret_is_on_record_without_its_value(operator: User, ours: Connect
     ours.refresh_from_db()
     assert ours.secret == "sk-another-9876543210"
     event = AuditEvent.objects.get(action=Action.CONNECTION_CHANGED)
-    assert "new_secret" in event.data["changed"]
+    assert event.data["changed"] == ["secret"]
     assert "9876543210" not in str(event.data)
 
 
@@ -86,3 +86,40 @@ def test_options_are_an_object_or_nothing(
     path = reverse("admin:providers_connection_change", args=[ours.pk])
 
     assert client_of(operator).post(path, {**ASKED, "options": options}).status_code == status
+
+
+def test_protocol_stays_and_another_address_asks_for_the_secret(
+    operator: User, ours: Connection, client_of: ClientOf
+) -> None:
+    path = reverse("admin:providers_connection_change", args=[ours.pk])
+    moved = {**ASKED, "base_url": "https://elsewhere.example/v1", "protocol": "pixapi"}
+
+    refused = client_of(operator).post(path, {**moved, "new_secret": ""})
+    assert "This connection needs a secret key." in refused.content.decode()
+    client_of(operator).post(path, {**moved, "new_secret": "sk-for-elsewhere-0123"})
+
+    ours.refresh_from_db()
+    assert (ours.protocol, ours.base_url) == ("openai", "https://elsewhere.example/v1")
+    assert (ours.secret, ours.earlier_secret) == ("sk-for-elsewhere-0123", "")
+
+
+def test_operator_cannot_delete_but_remove_and_test(
+    operator: User, ours: Connection, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, listed = client_of(operator), reverse("admin:providers_connection_changelist")
+    assert person.post(reverse("admin:providers_connection_delete", args=[ours.pk])).status_code == 403
+
+    chosen = {"_selected_action": [str(ours.pk)]}
+    person.post(listed, {**chosen, "action": "test"})
+    ours.refresh_from_db()
+    assert ours.test_state == "running"
+    person.post(listed, {**chosen, "action": "remove"})
+
+    ours.refresh_from_db()
+    assert ours.removed_at is not None
+    event = AuditEvent.objects.get(action=Action.CONNECTION_REMOVED)
+    assert (event.actor_id, event.subject) == (operator.pk, "Ours")
+    # What was removed can be looked at and no longer changed.
+    path = reverse("admin:providers_connection_change", args=[ours.pk])
+    assert person.get(path).status_code == 200
+    assert person.post(path, ASKED).status_code == 403

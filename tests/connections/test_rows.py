@@ -1,0 +1,113 @@
+"""One word for how a connection is, and its figures as text."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from studio.connections.queries import Health
+from studio.connections.rows import Row, named, seconds
+from studio.providers.adapters.errors import ADMIN_MESSAGES
+from studio.providers.models import Connection
+
+NOW = timezone.now()
+WELL = Health(calls=10, succeeded=10, median=20_000.0, slowest=40_000.0)
+
+
+def row(health: Health = WELL, *, last_success: Any = NOW, **facts: Any) -> Row:
+    connection = Connection(pk=1, team_id=1, name="Ours", protocol="openai", base_url="https://api.openai.com/v1")
+    for name, value in {**facts, "last_success": last_success}.items():
+        setattr(connection, name, value)
+    return Row(connection, health)
+
+
+@pytest.mark.parametrize(
+    ("shown", "label", "kind"),
+    [
+        (row(), "Healthy", "ok"),
+        (row(Health(), last_success=None), "Never used", ""),
+        (row(Health()), "Not used today", ""),
+        (row(Health(calls=10, succeeded=8, median=1.0)), "Failing", "bad"),
+        (row(Health(calls=4, succeeded=1, median=1.0)), "Healthy", "ok"),
+        (row(Health(calls=9, succeeded=9, median=20_000.0, median_lately=31_000.0)), "Slow", "warn"),
+        (row(Health(calls=9, succeeded=9, median=20_000.0, median_lately=29_000.0)), "Healthy", "ok"),
+        (row(enabled=False, paused_kind="auth"), "Paused by an admin", "warn"),
+        (row(paused_kind="auth"), "Key rejected", "bad"),
+        (row(paused_kind="insufficient_funds"), "No money", "bad"),
+        (row(paused_kind="address_refused"), "Address refused", "bad"),
+        (row(paused_kind="permission"), "Paused", "bad"),
+        (row(failures=5), "Circuit open", "bad"),
+        (row(failures=4), "Healthy", "ok"),
+        (row(resume_at=NOW + timedelta(hours=1)), "Rate limited", "warn"),
+        (row(resume_at=NOW - timedelta(hours=1)), "Healthy", "ok"),
+        (row(test_state="running", tested_at=NOW), "Testing", "busy"),
+        (row(test_state="running", tested_at=NOW - timedelta(hours=1)), "Healthy", "ok"),
+    ],
+)
+def test_badge_says_the_worst_first(shown: Row, label: str, kind: str) -> None:
+    assert (shown.badge.label, shown.badge.kind) == (label, kind)
+
+
+def test_failed_test_counts_until_a_call_succeeds() -> None:
+    failed: dict[str, Any] = {
+        "test_state": "failed",
+        "tested_at": NOW,
+        "test_report": {"error": "auth", "note": "Incorrect key."},
+    }
+    before = row(WELL, **failed, last_success=NOW - timedelta(minutes=1))
+    assert (before.badge.label, before.why, before.said) == ("Key rejected", ADMIN_MESSAGES["auth"], "Incorrect key.")
+    assert before.needs_key
+    after = row(WELL, **failed, last_success=NOW + timedelta(minutes=1))
+    assert (after.badge.label, after.why, after.said, after.needs_key) == ("Healthy", "", "", False)
+
+
+def test_report_is_that_of_a_test_that_passed() -> None:
+    assert row(test_state="passed", test_report={"checked": "Well."}).report == {"checked": "Well."}
+    assert row(test_state="failed", test_report={"error": "auth"}).report == {}
+
+
+@pytest.mark.parametrize(
+    ("calls", "succeeded", "share"),
+    [(0, 0, "–"), (3, 3, "100%"), (1000, 999, "99.9%"), (10_000, 9_999, "99.9%"), (3, 2, "66.6%"), (2, 0, "0%")],
+)
+def test_share_is_rounded_down(calls: int, succeeded: int, share: str) -> None:
+    assert row(Health(calls=calls, succeeded=succeeded)).share == share
+
+
+def test_rate_used_needs_a_limit() -> None:
+    assert row().rate_used == ""
+    assert row(Health(pictures_last_minute=2), per_minute=5).rate_used == "40%"
+    assert row(Health(pictures_last_minute=9), per_minute=5).rate_used == "100%"
+
+
+def test_line_is_flat_without_calls_and_as_high_as_the_slowest_hour() -> None:
+    flat = row(Health()).line
+    assert flat.startswith("M0.0 22.0 L3.5 22.0 L")
+    assert flat.endswith(" L80.0 22.0")
+    high = row(Health(hours=[*[0.0] * 22, 500.0, 1000.0]))
+    assert high.line.endswith("L73.0 22.0 L76.5 12.0 L80.0 2.0")
+    assert high.area.endswith("L80.0 2.0 L80 24 L0 24Z")
+
+
+def test_news_of_jobs() -> None:
+    assert row().news == ""
+    assert row(protocol="pixapi").news == "polling"
+    assert row(protocol="aigateway").news == "polling"
+    assert row(protocol="aigateway", hook_seen_at=NOW).news == "webhooks"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"), [(None, "–"), (85.4, "85 ms"), (1440.0, "1.4 s"), (28_400.0, "28 s")]
+)
+def test_seconds(milliseconds: float | None, text: str) -> None:
+    assert seconds(milliseconds) == text
+
+
+def test_named_shortens_long_lists() -> None:
+    assert [named(titles) for titles in ([], ["A"], ["A", "B"], ["A", "B", "C", "D"])] == [
+        "",
+        "A",
+        "A, B",
+        "A, B and 2 more",
+    ]
