@@ -26,6 +26,16 @@ SHELVES: Final = (
         """,
     ),
     Invariant(
+        "library.words_are_of_pictures_or_to_be_forgotten",
+        """
+        SELECT DISTINCT 'word ' || w.id FROM library_word w JOIN (
+            SELECT team_id, word FROM library_word
+            EXCEPT SELECT team_id, lexeme FROM library_asset, unnest(words)
+            EXCEPT SELECT team_id, word FROM library_formerword
+        ) AS left_over USING (team_id, word)
+        """,
+    ),
+    Invariant(
         "library.item_is_listed_like_its_asset",
         """
         SELECT 'collection item ' || i.id FROM library_collectionitem i JOIN library_asset a ON a.id = i.asset_id

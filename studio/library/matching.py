@@ -23,6 +23,7 @@ _ONLY_OPERATORS: Final = re.compile(r'[-"\s]*')
 _NOTHING: Final = "nothing:"
 _FIRST_DAY: Final = date(2000, 1, 1)
 _ONE_DAY: Final = timedelta(days=1)
+_ONE_WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -168,23 +169,32 @@ def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> 
 
 
 def _days(first: date, last: date) -> Iterator[str]:
-    """Yield the fewest years, months and days (of the installation's time zone, UTC) that fill a span of time.
+    """Yield few years, months, weeks and days (of the installation's time zone, UTC) that fill a span of time.
 
     There were no pictures before `_FIRST_DAY`, and there are none after the next year.
     """
     yield _NOTHING
     first, last = max(first, _FIRST_DAY), min(last, date(timezone.now().year + 1, 12, 31))
     while first <= last:
-        year, month = date(first.year + 1, 1, 1), (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+        year, month, week = date(first.year + 1, 1, 1), _next_month(first), first + _ONE_WEEK
+        # A week that ran into a month which is wanted as a whole would have it cut into weeks.
+        is_month_next = _next_month(month) - _ONE_DAY <= last
         if (first.month, first.day) == (1, 1) and year - _ONE_DAY <= last:
             yield f"year:{first:%Y}"
             first = year
         elif first.day == 1 and month - _ONE_DAY <= last:
             yield f"month:{first:%Y%m}"
             first = month
+        elif first.weekday() == 0 and week - _ONE_DAY <= last and (week <= month or not is_month_next):
+            yield f"week:{first:%G%V}"
+            first = week
         else:
             yield f"day:{first:%Y%m%d}"
             first += _ONE_DAY
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def token_of(team_id: int, filed: str) -> str:

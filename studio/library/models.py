@@ -323,13 +323,26 @@ class MadeWith(models.Model):
 
 
 class Word(models.Model):
-    """A word that pictures of a team have, or had once; kept by a trigger (migration 0003), more than once at times."""
+    """A word that pictures of a team have; kept by a trigger (migration 0003), more than once at times."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
     word = models.TextField(db_collation="C")
 
     class Meta:
         indexes = [models.Index(fields=["team", "word"], name="word_of_team")]
+
+    def __str__(self) -> str:
+        return self.word
+
+
+class FormerWord(models.Model):
+    """A word that a picture lost: forgotten by the upkeep unless another picture of the team has it."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
+    word = models.TextField(db_collation="C")
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "id"], name="former_word_of_team")]
 
     def __str__(self) -> str:
         return self.word

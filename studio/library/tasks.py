@@ -7,7 +7,7 @@ import psycopg
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from studio.library import binning_upkeep, bulk, upkeep
+from studio.library import binning_upkeep, bulk, upkeep, word_upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,9 @@ def sweep_bulk() -> None:
 
 @shared_task(name="studio.library.tasks.keep_rules")
 def keep_rules() -> None:
-    """Purge what was long enough in the bin, bin what the rule for drafts says, and forget old acts."""
+    """Purge what was long enough in the bin, bin what the rule for drafts says, and forget lost words and old acts."""
     binning_upkeep.purge_expired()
+    word_upkeep.forget_words()
     binning_upkeep.bin_old_drafts()
     bulk.forget_old()
 

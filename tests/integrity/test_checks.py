@@ -171,6 +171,9 @@ PLANTS: dict[str, str] = {
         DELETE FROM library_word
         WHERE word = (SELECT min(lexeme) FROM library_asset, unnest(words) WHERE library_asset.id = {filed})
         """,
+    "library.words_are_of_pictures_or_to_be_forgotten": """
+        INSERT INTO library_word (team_id, word) VALUES ({team}, 'nobodys')
+        """,
     "library.item_is_listed_like_its_asset": "UPDATE library_collectionitem SET is_listed = false",
     "library.purged_asset_is_empty": """
         UPDATE library_asset SET binned_at = now(), purged_at = now(), search = '' WHERE generation_id = {partial}

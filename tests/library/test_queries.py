@@ -1,7 +1,8 @@
 """What the library finds: words, filters, orders, pages and counts, with exact results."""
 
+import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from datetime import timezone as zones
 from itertools import repeat
 from uuid import uuid4
@@ -9,6 +10,8 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
@@ -17,6 +20,7 @@ from studio.library.collecting import collect
 from studio.library.editing import favourite
 from studio.library.facets import Branch, Offer, facets
 from studio.library.finding import Count
+from studio.library.matching import reading_of
 from studio.library.models import Asset, Collection, CollectionItem, Source, Status, Tag
 from studio.library.queries import browse, count, find, ids_matching, neighbours
 from studio.library.search import LibrarySearch, Sort
@@ -230,6 +234,28 @@ def test_days_are_those_of_the_installation(team: Team, viewer: User) -> None:
     assert found(team, viewer, "from=2025-12-31") == [d]
     assert found(team, viewer, "to=2024-02-28") == [a]
     assert found(team, viewer, "from=2027-01-01") == []
+
+
+def test_weeks_are_those_of_the_calendar(team: Team, viewer: User) -> None:
+    days = [date(2024, 12, 29), date(2024, 12, 30), date(2025, 1, 5), date(2025, 1, 6), date(2026, 12, 31)]
+    assets = plant(team, viewer, ["a", "b", "c", "d", "e"])
+    for asset, day in zip(assets, days, strict=True):
+        Asset.objects.filter(pk=asset.pk).update(created_at=datetime.combine(day, time(12), tzinfo=UTC))
+    _, b, c, _, e = (asset.pk for asset in assets)
+    assert found(team, viewer, "from=2024-12-30&to=2025-01-05") == [c, b]
+    assert found(team, viewer, "from=2026-12-28&to=2027-01-03") == [e]
+
+
+@given(st.dates(date(2000, 1, 1), date(2020, 12, 31)), st.integers(0, 1200))
+def test_span_of_time_is_few_tokens(first: date, days: int) -> None:
+    last = first + timedelta(days=days - 1)
+    search = LibrarySearch(since=first, until=last)
+    [part] = reading_of(search, team_id=7, user_id=1, tags_of={}, collections=()).parts
+    tokens = set(re.findall(r"'7:(\w+:\d+)'", part.text))
+    for day in (first + timedelta(days=number) for number in range(-40, days + 40)):
+        said = {f"year:{day:%Y}", f"month:{day:%Y%m}", f"week:{day:%G%V}", f"day:{day:%Y%m%d}"}
+        assert bool(said & tokens) == (first <= day <= last), day
+    assert len(tokens) <= (15 if days <= 31 else 45)
 
 
 def test_collection_has_what_is_inside_it(team: Team, viewer: User, other_team: Team, stranger: User) -> None:

@@ -372,6 +372,23 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="FormerWord",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("word", models.TextField(db_collation="C")),
+                (
+                    "team",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={"indexes": [models.Index(fields=["team", "id"], name="former_word_of_team")]},
+        ),
+        migrations.CreateModel(
             name="Word",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

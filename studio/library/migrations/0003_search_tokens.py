@@ -3,13 +3,14 @@
 One index over that vector then answers any search of any team. Words and tokens are a team's own (`7/sea`,
 `7:status:approved`), so a search costs what the team is, not what the installation is; the colon keeps tokens apart from
 words: no beginning of a word is the beginning of one. A picture in the bin has `bin:7` instead of `team:7`, a purged one
-nothing at all. `year:`, `month:` and `day:` (UTC) make a span of time a filter like all others. `part:` cuts the library
-into 32 even samples: from one of them a search learns where its matches lie without reading them all. `ids18:`, `ids15:`
+nothing at all. `year:`, `month:`, `week:` (from Monday) and `day:` (UTC) make a span of time a filter like all others.
+`part:` cuts the library into 32 even samples: from one of them a search learns where its matches lie without reading them all. `ids18:`, `ids15:`
 and `ids12:` are blocks of ids of three sizes (in bits), `name:` those whose names begin with the same one or three
 characters: with them the index says block by block, from large to small, that nothing is found there.
 
 The index cannot say which words begin like one without reading all that is filed under these, so every team's words are
-kept in a table as well. A word that nothing has any more may stay there: it finds nothing.
+kept in a table as well. A word that a picture loses is written down as a former one, and the upkeep takes it from the
+table where no other picture has it: what is purged leaves no word behind.
 
 What hangs on other tables (tags, collections, favourites) is refreshed statement by statement, so a bulk act costs one
 update; a new picture has none of it yet, so nothing is looked up for it.
@@ -46,6 +47,7 @@ DECLARE
         team || 'name:' || left(a.sort_name, 3),
         team || to_char(made, '"year:"YYYY'),
         team || to_char(made, '"month:"YYYYMM'),
+        team || to_char(made, '"week:"IYYYIW'),
         team || to_char(made, '"day:"YYYYMMDD')
     ];
 BEGIN
@@ -70,12 +72,38 @@ CREATE FUNCTION library_asset_tokens(a library_asset) RETURNS tsvector LANGUAGE 
     )
 $$;
 
--- Two transactions may both keep a word that is new: neither waits for the other.
-CREATE FUNCTION library_learn_words(words tsvector, team bigint) RETURNS void LANGUAGE sql AS $$
+-- Two transactions may both keep a word that is new: neither waits for the other. Who forgets words waits for both, so
+-- that none is forgotten which a picture to come relies on.
+CREATE FUNCTION library_learn_words(words tsvector, team bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('atelier.words'), hashint8(team));
     INSERT INTO library_word (team_id, word)
     SELECT team, lexeme FROM unnest(words) AS said
-    WHERE NOT EXISTS (SELECT FROM library_word AS known WHERE known.team_id = team AND known.word = said.lexeme)
-$$;
+    WHERE NOT EXISTS (SELECT FROM library_word AS known WHERE known.team_id = team AND known.word = said.lexeme);
+END $$;
+
+CREATE FUNCTION library_forget_words(team bigint, most int) RETURNS int LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    taken int;
+    words text[];
+    former text;
+BEGIN
+    -- Pictures are just being written: another time. To stand in line would hold up those that come behind.
+    IF NOT pg_try_advisory_xact_lock(hashtext('atelier.words'), hashint8(team)) THEN
+        RETURN 0;
+    END IF;
+    WITH gone AS (
+        DELETE FROM library_formerword WHERE id IN (
+            SELECT id FROM library_formerword WHERE team_id = team ORDER BY id LIMIT most
+        ) RETURNING word
+    ) SELECT count(*), coalesce(array_agg(DISTINCT word), '{}') INTO taken, words FROM gone;
+    FOREACH former IN ARRAY words LOOP
+        IF NOT EXISTS (SELECT FROM library_asset WHERE search @@ quote_literal(team || '/' || former)::tsquery) THEN
+            DELETE FROM library_word WHERE team_id = team AND word = former;
+        END IF;
+    END LOOP;
+    RETURN taken;
+END $$;
 
 CREATE FUNCTION library_asset_begins() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -92,11 +120,13 @@ CREATE FUNCTION library_asset_refresh() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.purged_at IS NULL THEN
         NEW.search := library_words_of_team(NEW.words, NEW.team_id) || library_asset_tokens(NEW);
-        IF NEW.words <> OLD.words THEN
-            PERFORM library_learn_words(NEW.words, NEW.team_id);
-        END IF;
     ELSE
         NEW.search := '';
+    END IF;
+    IF NEW.words <> OLD.words THEN
+        PERFORM library_learn_words(NEW.words, NEW.team_id);
+        INSERT INTO library_formerword (team_id, word)
+        SELECT NEW.team_id, lexeme FROM unnest(ts_delete(OLD.words, tsvector_to_array(NEW.words)));
     END IF;
     RETURN NEW;
 END $$;
@@ -135,7 +165,7 @@ CREATE TRIGGER library_unliked AFTER DELETE ON library_favourite
 
 BACKWARD = """
 DROP FUNCTION library_filing_changed, library_asset_refresh, library_asset_begins CASCADE;
-DROP FUNCTION library_asset_tokens, library_own_tokens, library_words_of_team, library_learn_words;
+DROP FUNCTION library_asset_tokens, library_own_tokens, library_words_of_team, library_learn_words, library_forget_words;
 ALTER TABLE library_asset ALTER COLUMN search SET STORAGE EXTENDED;
 """
 

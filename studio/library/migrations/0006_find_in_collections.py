@@ -64,7 +64,7 @@ BEGIN
         RETURN near;
     END IF;
 
-    IF library_has_few(probe, team) THEN
+    IF library_has_few(probe, {SAMPLE}, team) THEN
         RETURN near || ARRAY(SELECT asset_id FROM ({fetched("probe")} LIMIT missing) AS found);
     ELSIF probe::text <> q::text THEN
         RETURN near || ARRAY(SELECT asset_id FROM ({fetched("q")} LIMIT missing) AS found);
@@ -75,13 +75,13 @@ BEGIN
     IF far_id IS NOT NULL THEN
         large := ARRAY(
             SELECT block FROM (SELECT DISTINCT asset_id >> 15 AS block FROM {between} OFFSET 0) AS blocks
-            WHERE library_has(q && quote_literal(team || ':ids15:' || block)::tsquery, team)
+            WHERE library_has(q, quote_literal(team || ':ids15:' || block)::tsquery, team)
         );
         small := ARRAY(
             SELECT block FROM (
                 SELECT DISTINCT asset_id >> 12 AS block FROM {between} AND asset_id >> 15 = ANY(large) OFFSET 0
             ) AS blocks
-            WHERE library_has(q && quote_literal(team || ':ids12:' || block)::tsquery, team)
+            WHERE library_has(q, quote_literal(team || ':ids12:' || block)::tsquery, team)
         );
         near := near || ARRAY(
             SELECT a.id FROM (
