@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -246,7 +246,8 @@ def test_weeks_are_those_of_the_calendar(team: Team, viewer: User) -> None:
     assert found(team, viewer, "from=2026-12-28&to=2027-01-03") == [e]
 
 
-@given(st.dates(date(2000, 1, 1), date(2020, 12, 31)), st.integers(0, 1200))
+@settings(deadline=None)
+@given(st.dates(date(2000, 1, 1), date(2020, 12, 31)), st.integers(0, 400))
 def test_span_of_time_is_few_tokens(first: date, days: int) -> None:
     last = first + timedelta(days=days - 1)
     search = LibrarySearch(since=first, until=last)
@@ -255,7 +256,7 @@ def test_span_of_time_is_few_tokens(first: date, days: int) -> None:
     for day in (first + timedelta(days=number) for number in range(-40, days + 40)):
         said = {f"year:{day:%Y}", f"month:{day:%Y%m}", f"week:{day:%G%V}", f"day:{day:%Y%m%d}"}
         assert bool(said & tokens) == (first <= day <= last), day
-    assert len(tokens) <= (15 if days <= 31 else 45)
+    assert len(tokens) <= (15 if days <= 31 else 35)
 
 
 def test_collection_has_what_is_inside_it(team: Team, viewer: User, other_team: Team, stranger: User) -> None:

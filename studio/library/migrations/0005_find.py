@@ -11,8 +11,9 @@ is found by it too, and it is looked through for the words where it leaves few.
 
 Each statement is planned for its own values (a plan for all values would be a bad one for most), and none reads the
 whole table. Where the words shall decide and not the order, `team_id + 0` and OFFSET 0 keep other indexes away;
-ts_match_vq() is what @@ means, only that no index answers it. A search and the block it is looked for in are asked as
-two conditions, not as one tsquery: only so does the index skip in either what the other has no part in.
+ts_match_vq() is what @@ means, only that no index answers it. Of two conditions the index skips in each what the other
+has no part in; of one tsquery it reads its rarest list to the end. So a search for one thing and the block it is looked
+for in are asked apart; one for several things would only be followed beyond the block, to where they come together.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,16 @@ _MOST_WORDS = 50
 _FEW = 64
 # Above all text that begins with the one before it.
 _END = "chr(1114111)"
+# So many pictures tell where names begin; with more initials than this, asking for others would take too long.
+_LOOKED_AT = 500
+_MOST_INITIALS = 20
+
+
+def _name_token(start):
+    """The token of names that begin like this; anything may stand in a name."""
+    written = f"replace(replace({start}, '\\', '\\\\'), '''', '''''')"
+    return f"format('''%s:name:%s''', team, {written})"
+
 
 # Words are made of letters, digits and signs, so they need no more than the marks around them.
 READING = f"""
@@ -82,19 +93,52 @@ BEGIN
 END $$;
 
 CREATE FUNCTION library_has(q tsquery, within tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
+DECLARE
+    sample tsquery := {SAMPLE};
 BEGIN
     -- Where there are many, the sample has one and is sooner read.
-    RETURN EXISTS (SELECT FROM library_asset WHERE search @@ q AND search @@ (within && {SAMPLE}) AND {BY_WORDS})
-        OR EXISTS (SELECT FROM library_asset WHERE search @@ q AND search @@ within AND {BY_WORDS});
+    IF q::text ~ ' [&<]' THEN
+        RETURN EXISTS (SELECT FROM library_asset WHERE search @@ (q && within && sample) AND {BY_WORDS})
+            OR EXISTS (SELECT FROM library_asset WHERE search @@ (q && within) AND {BY_WORDS});
+    END IF;
+    RETURN EXISTS (
+            SELECT FROM library_asset WHERE search @@ q AND search @@ within AND search @@ sample AND {BY_WORDS}
+        ) OR EXISTS (SELECT FROM library_asset WHERE search @@ q AND search @@ within AND {BY_WORDS});
 END $$;
 
-CREATE FUNCTION library_has_few(q tsquery, sample tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
+CREATE FUNCTION library_has_few(q tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
 BEGIN
     RETURN (
         SELECT count(*) < {_FEW} FROM (
-            SELECT FROM library_asset WHERE search @@ q AND search @@ sample AND {BY_WORDS} LIMIT {_FEW}
+            SELECT FROM library_asset WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS} LIMIT {_FEW}
         ) AS found
     );
+END $$;
+
+-- The first characters of all names that are found, or NULL where it takes too long to say. Those that the search has
+-- elsewhere than the sample has it are seldom any, and soon known by what they are not.
+CREATE FUNCTION library_initials(q tsquery, team bigint) RETURNS text[] LANGUAGE plpgsql {SETTINGS} AS $$
+DECLARE
+    initials text[] := ARRAY(
+        SELECT DISTINCT initial FROM (
+            SELECT left(sort_name, 1) AS initial FROM library_asset
+            WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS} LIMIT {_LOOKED_AT}
+        ) AS sampled
+    );
+    elsewhere tsquery;
+    others text[];
+BEGIN
+    IF cardinality(initials) > {_MOST_INITIALS} THEN
+        RETURN NULL;
+    END IF;
+    elsewhere := (
+        SELECT string_agg('!' || {_name_token("initial")}, ' & ')::tsquery FROM unnest(initials) AS initial
+    );
+    others := ARRAY(
+        SELECT left(sort_name, 1) FROM library_asset
+        WHERE search @@ coalesce(q && elsewhere, q) AND {BY_WORDS} LIMIT {_LOOKED_AT}
+    );
+    RETURN CASE WHEN cardinality(others) < {_LOOKED_AT} THEN initials || others END;
 END $$;
 """  # noqa: S608  # put together from our own constants only
 
@@ -158,18 +202,16 @@ class Order:
         return Block(f"quote_literal(team || ':ids{bits}:' || (next_id >> {bits}))", "NULL", end)
 
     def of_names(self, length):
-        # Anything may stand in a name.
         start = f"left(next_key, {length})"
-        written = f"replace(replace({start}, '\\', '\\\\'), '''', '''''')"
         end = start if self.is_falling else f"{start} || {_END}"
-        return Block(f"format('''%s:name:%s''', team, {written})", end, self.last_id)
+        return Block(_name_token(start), end, self.last_id)
 
     def known(self, number, block):
         """Pass over a block in which the index knows of nothing, and remember one in which it does."""
         return f"""
         token := {block.token};
         IF known[{number}] IS DISTINCT FROM token THEN
-            IF NOT library_has(q, token::tsquery, team) THEN
+            IF NOT {self.has(number)} THEN
                 edge_key := {block.end_key};
                 edge_id := {block.end_id};
                 CONTINUE;
@@ -178,11 +220,19 @@ class Order:
         END IF;
 """
 
+    def has(self, number):
+        by_index = "library_has(q, token::tsquery, team)"
+        if self.key != "sort_name" or number > 1:
+            return by_index
+        return f"coalesce(left(next_key, 1) = ANY(initials), {by_index})"
+
     def fetched(self, asked, upto=""):
+        # What the index was not asked for itself is looked through.
+        exactly = " AND ts_match_vq(search, q)" if asked == "probe" else ""
         return f"""ARRAY(
             SELECT id FROM (
                 SELECT id{f", {self.key}" if self.key else ""} FROM library_asset
-                WHERE search @@ {asked} AND ts_match_vq(search, q) AND {BY_WORDS} OFFSET 0
+                WHERE search @@ {asked}{exactly} AND {BY_WORDS} OFFSET 0
             ) AS found WHERE {self.row} {self.beyond} {self.place("edge")}{upto} ORDER BY {self.by} LIMIT missing
         )"""  # noqa: S608  # put together from our own constants only
 
@@ -207,6 +257,7 @@ DECLARE
     end_id bigint;
     token text;
     known text[];
+    initials text[];
 BEGIN
     near := ARRAY(
         SELECT id FROM (
@@ -243,12 +294,13 @@ BEGIN
         edge_id := next_id;
     END IF;
 
-    IF library_has_few(probe, {SAMPLE}, team) THEN
+    IF library_has_few(probe, team) THEN
         RETURN near || {self.fetched("probe")};
     ELSIF probe::text <> q::text THEN
         RETURN near || {self.fetched("q")};
     END IF;
 
+{"    initials := library_initials(q, team);" if self.key == "sort_name" else ""}
     WHILE missing > 0 LOOP
         SELECT {self.key or "NULL"}, id INTO next_key, next_id FROM library_asset
         WHERE {further} ORDER BY {self.by} LIMIT 1;
@@ -257,8 +309,8 @@ BEGIN
         token := {last.token};
         end_key := {last.end_key};
         end_id := {last.end_id};
-        IF library_has_few(q, token::tsquery && {SAMPLE}, team) THEN
-            near := near || {self.fetched("q AND search @@ token::tsquery", upto)};
+        IF library_has_few(q && token::tsquery, team) THEN
+            near := near || {self.fetched("(q && token::tsquery)", upto)};
         ELSE
             near := near || ARRAY(
                 SELECT id FROM (
@@ -322,7 +374,7 @@ BEGIN
         IF counted = most THEN
             RETURN counted;
         END IF;
-    ELSIF library_has_few(probe, {SAMPLE}, team) THEN
+    ELSIF library_has_few(probe, team) THEN
         asked := probe;
     END IF;
     SELECT count(*) INTO counted FROM (
@@ -334,7 +386,9 @@ END $$;
 
 FORWARD = READING + "".join(order.forward for order in ORDERS) + COUNT
 BACKWARD = "".join(f"DROP FUNCTION library_find_{order.name};\n" for order in ORDERS)
-BACKWARD += "DROP FUNCTION library_count, library_has_few, library_has, library_reading, library_words_from;"
+BACKWARD += (
+    "DROP FUNCTION library_count, library_initials, library_has_few, library_has, library_reading, library_words_from;"
+)
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,8 @@
 Place by place, in one collection after the other; a picture that an earlier one has as well was shown there. The window
 and what is few are as in every order. Where many are far away, an even sample of them says how far the page reaches, and
 of the places up to there only those are looked at whose pictures stand in a block of ids in which the index knows any.
-OFFSET 0 has each block asked for once, not once for each of its pictures.
+OFFSET 0 has each block asked for once, not once for each of its pictures. The window is narrower than elsewhere: of each
+of its places the picture has to be looked up.
 """
 
 from django.db import migrations
@@ -29,9 +30,11 @@ def in_order(name, *, is_back):
                 AND (position, asset_id) {upto} (far_position, far_id)"""
 
     def fetched(asked):
+        # What the index was not asked for itself is looked through.
+        exactly = " AND ts_match_vq(search, q)" if asked == "probe" else ""
         return f"""
         WITH a AS MATERIALIZED (
-            SELECT id FROM library_asset WHERE search @@ {asked} AND ts_match_vq(search, q) AND {BY_WORDS}
+            SELECT id FROM library_asset WHERE search @@ {asked}{exactly} AND {BY_WORDS}
         )
         SELECT i.position, i.asset_id
         FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection
@@ -52,19 +55,19 @@ DECLARE
     small bigint[];
 BEGIN
     near := ARRAY(
-        SELECT a.id FROM ({items} LIMIT span) AS i JOIN library_asset a ON a.id = i.asset_id
+        SELECT a.id FROM ({items} LIMIT span / 3) AS i JOIN library_asset a ON a.id = i.asset_id
         WHERE a.search @@ q ORDER BY {by} LIMIT wanted
     );
     missing := wanted - cardinality(near);
     IF missing = 0 THEN
         RETURN near;
     END IF;
-    SELECT position, asset_id INTO edge_position, edge_id FROM ({items} OFFSET span - 1 LIMIT 1) AS i;
+    SELECT position, asset_id INTO edge_position, edge_id FROM ({items} OFFSET span / 3 - 1 LIMIT 1) AS i;
     IF edge_id IS NULL THEN
         RETURN near;
     END IF;
 
-    IF library_has_few(probe, {SAMPLE}, team) THEN
+    IF library_has_few(probe, team) THEN
         RETURN near || ARRAY(SELECT asset_id FROM ({fetched("probe")} LIMIT missing) AS found);
     ELSIF probe::text <> q::text THEN
         RETURN near || ARRAY(SELECT asset_id FROM ({fetched("q")} LIMIT missing) AS found);
@@ -73,13 +76,14 @@ BEGIN
     SELECT position, asset_id INTO far_position, far_id FROM ({fetched(f"(q && {SAMPLE})")}
         OFFSET {_SAMPLED} - 1 LIMIT 1) AS sampled;
     IF far_id IS NOT NULL THEN
+        small := ARRAY(SELECT DISTINCT asset_id >> 12 FROM {between});
         large := ARRAY(
-            SELECT block FROM (SELECT DISTINCT asset_id >> 15 AS block FROM {between} OFFSET 0) AS blocks
+            SELECT block FROM (SELECT DISTINCT inside >> 3 AS block FROM unnest(small) AS inside OFFSET 0) AS blocks
             WHERE library_has(q, quote_literal(team || ':ids15:' || block)::tsquery, team)
         );
         small := ARRAY(
             SELECT block FROM (
-                SELECT DISTINCT asset_id >> 12 AS block FROM {between} AND asset_id >> 15 = ANY(large) OFFSET 0
+                SELECT inside AS block FROM unnest(small) AS inside WHERE inside >> 3 = ANY(large) OFFSET 0
             ) AS blocks
             WHERE library_has(q, quote_literal(team || ':ids12:' || block)::tsquery, team)
         );
