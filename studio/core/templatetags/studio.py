@@ -6,6 +6,7 @@ import uuid
 import zlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def credit_amount(amount: int) -> str:
 def signed(amount: int) -> str:
     """A change of a balance: `+500`, `−24`, `0`."""
     return f"{amount:+,}".replace("-", MINUS) if amount else "0"
+
+
+@register.filter
+def usd(amount: Decimal) -> str:
+    """0.05300 → `$0.053`, 1.5 → `$1.50`: at least cents, and no more digits than say something."""
+    whole, _, parts = f"{amount:,f}".partition(".")
+    return f"${whole}.{parts.rstrip('0').ljust(2, '0')}"
 
 
 @register.filter
