@@ -85,7 +85,7 @@ def abilities(entries: Sequence[Entry]) -> list[Line]:
 def use(entries: Sequence[Entry]) -> list[Line]:
     """What the team got of models lately."""
     return [
-        Line("Pictures", [Fact(credit_amount(entry.used.pictures)) for entry in entries]),
+        Line("Images", [Fact(credit_amount(entry.used.pictures)) for entry in entries]),
         Line("Credits", [Fact(credit_amount(entry.used.credits)) for entry in entries]),
         Line("Rank", [Fact(f"No. {entry.rank}" if entry.rank else "Not used") for entry in entries]),
     ]

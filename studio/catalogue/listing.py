@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from studio.catalogue.models import HiddenModel, ImageModel, Price, Route
-from studio.catalogue.pricing import PricePoint
+from studio.catalogue.pricing import AUTO, PricePoint
 from studio.catalogue.queries import Offer, offers_of, successor_of
 from studio.catalogue.routing import Step, default_places, possible_steps, route_of
 from studio.providers.adapters.registry import ADAPTERS
@@ -169,6 +169,7 @@ def ranking(used: Mapping[str, Used]) -> list[Ranked]:
 
 
 def price_sources(model: ImageModel) -> Sequence[tuple[str, bool]]:
-    """Where the prices of now come from, and whether they are estimates."""
-    rows = Price.objects.filter(model=model, version=model.price_version).exclude(source="")
+    """Where the prices of now come from, and whether they are estimates; those of `auto` follow from others."""
+    known = Price.objects.filter(model=model, version=model.price_version).exclude(source="")
+    rows = known.exclude(Q(quality=AUTO) | Q(size=AUTO))
     return list(rows.order_by("estimate", "source").values_list("source", "estimate").distinct())

@@ -11,6 +11,7 @@ from studio.catalogue.errors import NotOffered
 from studio.catalogue.models import HiddenModel, ImageModel, Price
 from studio.catalogue.pricing import PricedModel, PricePoint, Quote, quote
 from studio.catalogue.routing import Step, ways_for
+from studio.core.templatetags.studio import day_of
 from studio.teams.models import Team
 
 
@@ -98,6 +99,17 @@ def successor_of(offer: Offer, offers: Iterable[Offer]) -> ImageModel | None:
     named = [model for model in others if model.slug == offer.model.successor]
     related = [model for model in others if offer.successor_family and model.family == offer.successor_family]
     return next(iter([*named, *related]), None)
+
+
+def note_of(offer: Offer, offers: Iterable[Offer]) -> str:
+    """What to know when choosing a model: its note, when it ends, and what to use instead."""
+    model, successor = offer.model, successor_of(offer, offers)
+    sentences = [model.note] if model.note else []
+    if model.last_day:
+        sentences.append(f"Ends {day_of(model.last_day)}")
+    if successor:
+        sentences.append(f"Use {successor.title} instead" if model.last_day else f"{successor.title} follows it")
+    return ". ".join(sentences)
 
 
 def find_offer(team: Team, slug: str) -> Offer:
