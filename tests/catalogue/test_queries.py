@@ -13,7 +13,7 @@ from studio.catalogue.pricing import Quote
 from studio.catalogue.queries import find_offer, models_for, note_of, price_at, shelf_for
 from studio.catalogue.services import sync_catalogue
 from studio.providers.health import MOST_FAILURES
-from studio.providers.models import Connection, PausedModel
+from studio.providers.models import PausedModel
 from studio.teams.models import Team
 from tests.catalogue.making import connect
 

@@ -289,19 +289,25 @@ def test_route_refuses_what_is_no_change_of_it(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "said", "in_list"),
     [
-        ({"enabled": False}, "Switched off"),
-        ({"paused_kind": "auth"}, "Paused"),
+        ({"enabled": False}, "Switched off", "No connection can be asked"),
+        ({"paused_kind": "auth"}, "Paused", "The provider rejects the key"),
     ],
 )
 def test_route_says_what_is_passed_over(
-    change: dict[str, Any], said: str, team: Team, openai: Connection, admin: User, client_of: ClientOf
+    change: dict[str, Any],
+    said: str,
+    in_list: str,
+    team: Team,
+    openai: Connection,
+    admin: User,
+    client_of: ClientOf,
 ) -> None:
     Connection.objects.update(**change)
     text = text_of(client_of(admin).get(TWO))
     assert f"{said}</span>" in text
-    assert "No connection can be asked" in row_of(text_of(client_of(admin).get(MODELS)), "gpt-image-2")
+    assert in_list in row_of(text_of(client_of(admin).get(MODELS)), "gpt-image-2")
 
 
 @pytest.mark.parametrize("count", [1, 3])
