@@ -26,7 +26,6 @@ class ImageModelAdmin(ReadOnlyAdmin):
         "price_version",
         "retires_on",
         "announced_end",
-        "told_end",
         "position",
     ]
 

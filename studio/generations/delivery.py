@@ -125,6 +125,7 @@ def accept(claim: Claim, attempt: Attempt, job: JobAccepted, *, pace: float) -> 
                 remote_id=job.job_id,
                 request_id=job.request_id,
                 poll_at=Now() + timedelta(seconds=pace),
+                possible_cost=False,
             )
             notify(team_id=generation.team_id, event="generation", id=generation.pk)
     except IntegrityError as error:
@@ -164,20 +165,13 @@ def show_preview(attempt: Attempt, number: int, data: bytes) -> None:
 
 
 def conclude(claim: Claim) -> bool:
-    """End the generation, or put it down for what waits for another try or for a job.
-
-    Returns False, having done nothing, where a job has ended well meanwhile: whoever rang for it found the generation
-    taken, and would not ring again soon.
-    """
+    """End the generation, or put it down for what waits for another try or for a job. Returns whether it ended."""
     with fenced(claim) as generation:
-        if generation.attempts.filter(state=AttemptState.READY).exists():
-            return False
-        wind_up(generation)
-        return True
+        return wind_up(generation)
 
 
 def wind_up(generation: Generation) -> bool:
-    """End or put down a locked generation of which no call is under way. Returns whether it ended."""
+    """The same for a locked generation of which no call is under way."""
     if generation.cancel_requested_at is not None:
         cancel_unsent(generation)
     if end_if_done(generation):

@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
@@ -15,6 +15,7 @@ from studio.catalogue.routing import Step, steps_for
 from studio.generations.claiming import Claim, fenced
 from studio.generations.delivery import Missing, end_output
 from studio.generations.models import Attempt, AttemptState, Generation, Output, OutputState
+from studio.generations.requesting import forms_of
 from studio.generations.spec import GenerationSpec
 from studio.live.notify import notify
 from studio.providers.adapters.errors import JobCancelled, OutcomeUnknown, ProviderError
@@ -36,7 +37,14 @@ def fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
 
 def note(generation: Generation, attempt: Attempt, error: ProviderError) -> None:
     """Write down a failed call of a locked generation, and what becomes of its outputs."""
-    unknown = error.kind == OutcomeUnknown.kind
+    # Calls that left together are one try.
+    failed = generation.attempts.filter(Q(state=AttemptState.FAILED) | Q(pk=attempt.pk))
+    tries = failed.values("fence").distinct().count()
+    pause = _pause(tries, error)
+    ended = generation.cancel_requested_at is not None or tries >= MOST_TRIES
+    in_time = not ended and timezone.now() + pause < generation.deadline_at
+    repeated = in_time and _is_repeated(attempt, error)
+    unknown = error.kind == OutcomeUnknown.kind and not repeated
     Attempt.objects.filter(pk=attempt.pk).update(
         state=AttemptState.UNKNOWN if unknown else AttemptState.FAILED,
         ended_at=Now(),
@@ -44,38 +52,39 @@ def note(generation: Generation, attempt: Attempt, error: ProviderError) -> None
         status_code=error.status,
         request_id=error.request_id or attempt.request_id,
         provider_message=(error.provider_message or str(error))[:500],
-        possible_cost=error.sent,
+        possible_cost=not repeated and (error.sent or _is_in_doubt(attempt)),
     )
-    # Calls that left together are one try.
-    tries = generation.attempts.filter(state=AttemptState.FAILED).values("fence").distinct().count()
-    pause = _pause(tries, error)
     note_failure(connection_id=attempt.connection_id, remote_name=attempt.via.remote_name, error=error, pause=pause)
     outputs = attempt.outputs.filter(state=OutputState.RUNNING)
-    if not _goes_on(generation, attempt, error, outputs, tries=tries, pause=pause):
+    if repeated:
+        _plan_again(generation, attempt, outputs, pause)
+    elif ended or unknown or not _finds_another_way(generation, attempt, error, pause=pause, in_time=in_time):
         for output in outputs:
             state = _ENDS.get(error.kind, OutputState.FAILED)
             end_output(output, state, Missing(error.kind, error.designer_message))
+    else:
+        outputs.update(state=OutputState.WAITING, attempt=None)
     notify(team_id=generation.team_id, event="generation", id=generation.pk)
 
 
-def _goes_on(
-    generation: Generation,
-    attempt: Attempt,
-    error: ProviderError,
-    outputs: QuerySet[Output],
-    *,
-    tries: int,
-    pause: timedelta,
-) -> bool:
-    """Let the outputs wait for the next way to make them, if there is one that cannot be paid for twice."""
-    if generation.cancel_requested_at is not None or tries >= MOST_TRIES:
-        return False
-    in_time = timezone.now() + pause < generation.deadline_at
+def _is_repeated(attempt: Attempt, error: ProviderError) -> bool:
+    """Whether the call has to be sent again as it was, because the provider may have taken it and knows it then."""
     if error.kind == OutcomeUnknown.kind:
-        if not in_time or not adapter_of(attempt.connection).resends or attempt.remote_id:
-            return False
-        _plan_again(generation, attempt, outputs, pause)
-        return True
+        return adapter_of(attempt.connection).resends and not attempt.remote_id
+    return error.retryable and _is_in_doubt(attempt)
+
+
+def _is_in_doubt(attempt: Attempt) -> bool:
+    """Whether the call was sent before and nobody knows if it was taken then."""
+    return attempt.possible_cost and not attempt.remote_id
+
+
+def _finds_another_way(
+    generation: Generation, attempt: Attempt, error: ProviderError, *, pause: timedelta, in_time: bool
+) -> bool:
+    """Point the generation at the next way to make the outputs, if there is one that cannot be paid for twice."""
+    if _is_in_doubt(attempt):
+        return False
     step = _next_step(generation, error)
     if step is not None:
         Generation.objects.filter(pk=generation.pk).update(connection=step.connection, via=step.via, next_try_at=Now())
@@ -85,13 +94,11 @@ def _goes_on(
         Generation.objects.filter(pk=generation.pk).update(next_try_at=Greatest("next_try_at", Now() + pause))
     else:
         return False
-    outputs.update(state=OutputState.WAITING, attempt=None)
     return True
 
 
 def _plan_again(generation: Generation, attempt: Attempt, outputs: QuerySet[Output], pause: timedelta) -> None:
     """Plan the same call once more, under its own name: the provider knows it and does not work twice."""
-    Attempt.objects.filter(pk=attempt.pk).update(state=AttemptState.FAILED, possible_cost=False)
     again = Attempt.objects.create(
         generation=generation,
         number=generation.attempts.count() + 1,
@@ -102,6 +109,8 @@ def _plan_again(generation: Generation, attempt: Attempt, outputs: QuerySet[Outp
         token=uuid.uuid4(),
         call_id=attempt.call_id,
         uploaded=Attempt.objects.values_list("uploaded", flat=True).get(pk=attempt.pk),
+        # Until it is answered, what was in doubt still is.
+        possible_cost=True,
     )
     outputs.update(attempt=again)
     Generation.objects.filter(pk=generation.pk).update(next_try_at=Greatest("next_try_at", Now() + pause))
@@ -124,11 +133,10 @@ def _next_step(generation: Generation, error: ProviderError) -> Step | None:
 
 def _has_another_form(generation: Generation, attempt: Attempt, error: ProviderError) -> bool:
     """Whether a call that was refused as invalid may be put in another way that the protocol knows."""
-    forms = adapter_of(attempt.connection).forms
-    if error.kind != "invalid_request" or not generation.spec.get("references"):
+    if error.kind != "invalid_request":
         return False
     refused = generation.attempts.filter(connection=attempt.connection_id, error_kind="invalid_request")
-    return refused.values("fence").distinct().count() < forms
+    return refused.values("fence").distinct().count() < forms_of(attempt)
 
 
 def _pause(tries: int, error: ProviderError) -> timedelta:

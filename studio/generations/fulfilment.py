@@ -23,7 +23,7 @@ from studio.generations.requesting import request_of, with_inputs
 from studio.generations.results import result_from_json
 from studio.generations.spool import forget_answer, spool_path
 from studio.generations.unpacking import is_stale, store_patiently
-from studio.providers.adapters.base import Answer, ImageRequest, ImageResult, JobAccepted
+from studio.providers.adapters.base import Answer, HttpRequest, ImageRequest, ImageResult, JobAccepted
 from studio.providers.adapters.errors import OutcomeUnknown, ProviderError, Unreachable
 from studio.providers.gateway import adapter_of, endpoint_of
 
@@ -99,9 +99,8 @@ def _send(worker: Engine, claim: Claim) -> None:
         return
     attempts = _persist(lambda: delivery.mark_sent(claim))
     crash_point("before_send")
-    ended = _make_calls(worker, claim, attempts)
-    while not ended and not _persist(lambda: delivery.conclude(claim)):
-        ended = _deliver_ready(worker, claim)
+    if not _make_calls(worker, claim, attempts):
+        _persist(lambda: delivery.conclude(claim))
 
 
 def _deliver_ready(worker: Engine, claim: Claim) -> bool:
@@ -147,8 +146,7 @@ def _call(worker: Engine, claim: Claim, attempt: Attempt) -> Future[Answer]:
     try:
         request = sending.enter_context(with_inputs(request_of(attempt), attempt))
         request = _uploaded(worker, claim, attempt, request)
-        adapter = adapter_of(attempt.connection)
-        http_request = adapter.build_request(endpoint_of(attempt.connection), request)
+        http_request = _built(worker, attempt, request)
     except ProviderError as error:
         sending.close()
         refused: Future[Answer] = Future()
@@ -161,7 +159,7 @@ def _call(worker: Engine, claim: Claim, attempt: Attempt) -> Future[Answer]:
             spool=spool_path(attempt.token),
             private_hosts=settings.PRIVATE_HOSTS,
             on_sent=_note_sent,
-            on_data=show_previews(worker, attempt, adapter.preview_reader(request)),
+            on_data=show_previews(worker, attempt, adapter_of(attempt.connection).preview_reader(request)),
         )
     )
     call.add_done_callback(lambda _: sending.close())
@@ -193,6 +191,16 @@ def _uploaded(worker: Engine, claim: Claim, attempt: Attempt, request: ImageRequ
         raise Unreachable(str(error)) from error
     _persist(lambda: delivery.note_uploaded(claim, attempt, addresses))
     return replace(request, uploaded=tuple(addresses))
+
+
+def _built(worker: Engine, attempt: Attempt, request: ImageRequest) -> HttpRequest:
+    """Build the call; where it may put megabytes of pictures into text, it waits its turn for that."""
+    adapter, endpoint = adapter_of(attempt.connection), endpoint_of(attempt.connection)
+    if not request.references:
+        return adapter.build_request(endpoint, request)
+    let_go_of_database()
+    with worker.cpu:
+        return adapter.build_request(endpoint, request)
 
 
 async def _note_sent() -> None:

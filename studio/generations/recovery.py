@@ -54,8 +54,10 @@ def recover(claim: Claim) -> Left:
         for attempt in lost:
             if attempt not in to_repeat:
                 _end_unknown(attempt)
-        repeated = [attempt.pk for attempt in to_repeat]
-        generation.attempts.filter(pk__in=repeated).update(fence=claim.fence)
+        for attempt in to_repeat:
+            # Nobody knows if the provider took it the first time.
+            attempt.fence, attempt.possible_cost = claim.fence, True
+            attempt.save(update_fields=["fence", "possible_cost"])
         if left:
             notify(team_id=generation.team_id, event="generation", id=generation.pk)
         return Left([(attempt, answer) for attempt, answer in found if answer is not None], to_repeat)

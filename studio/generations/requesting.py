@@ -93,9 +93,15 @@ def _previews(attempt: Attempt) -> int:
     return wanted if type(wanted) is int and 0 <= wanted <= MOST_PREVIEWS else 0
 
 
+def forms_of(attempt: Attempt) -> int:
+    """Return how many ways there are to ask this connection for what the generation wants."""
+    references = len(GenerationSpec.from_json(attempt.generation.spec).references)
+    return adapter_of(attempt.connection).forms(attempt.via.remote_name, references)
+
+
 def _forms_refused(attempt: Attempt) -> int:
     """How many ways of asking this connection has refused; beyond the last way the first one is as good as any."""
     refused = attempt.generation.attempts.filter(
         connection=attempt.connection_id, error_kind="invalid_request", number__lt=attempt.number
     )
-    return min(refused.values("fence").distinct().count(), adapter_of(attempt.connection).forms - 1)
+    return min(refused.values("fence").distinct().count(), forms_of(attempt) - 1)

@@ -201,7 +201,13 @@ class WatchedStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109  # httpcore's signature
     ) -> httpcore.AsyncNetworkStream:
         """Speak TLS; the handshake does not count as sent."""
-        return WatchedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._wire)
+        try:
+            stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            # Also at the deadline, where httpcore leaves the connection open.
+            await self._stream.aclose()
+            raise
+        return WatchedStream(stream, self._wire)
 
     def get_extra_info(self, info: str) -> Any:
         """Pass on what the connection knows."""

@@ -133,10 +133,13 @@ class AIgatewayAdapter:
     needs_secret = True
     default_base_url = "https://api.aigateway.sh/v1"
     resends = False
-    forms = 1
     uploads: Uploads | None = None
     jobs: Jobs | None = AIgatewayJobs()
     hooks: Hooks | None = AIgatewayHooks()
+
+    def forms(self, model: str, references: int) -> int:  # noqa: ARG002  # the protocol's
+        """One."""
+        return 1
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for `/images/generations` or, with a reference, `/images/edits`."""

@@ -84,10 +84,13 @@ class AimlapiAdapter:
     needs_secret = True
     default_base_url = "https://api.aimlapi.com/v1"
     resends = False
-    forms = 1
     uploads: Uploads | None = None
     jobs: Jobs | None = None
     hooks: Hooks | None = None
+
+    def forms(self, model: str, references: int) -> int:  # noqa: ARG002  # the protocol's
+        """One."""
+        return 1
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for `/images/generations` or, with references, `/images/edits`."""

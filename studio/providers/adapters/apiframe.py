@@ -180,10 +180,13 @@ class ApiframeAdapter:
     needs_secret = True
     default_base_url = "https://api.apiframe.ai/v2"
     resends = True
-    forms = 1
     uploads: Uploads | None = ApiframeUploads()
     jobs: Jobs | None = ApiframeJobs()
     hooks: Hooks | None = ApiframeHooks()
+
+    def forms(self, model: str, references: int) -> int:  # noqa: ARG002  # the protocol's
+        """One."""
+        return 1
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for `/images/generate`, which is an edit where there are uploaded references."""

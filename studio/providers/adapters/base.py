@@ -259,7 +259,7 @@ class Adapter(Protocol):
     """One wire protocol. Adapters hold no state and do no I/O except reading bodies and input pictures from disk.
 
     `resends` says that the provider knows a repeated call by its `call_id` and does not work twice, so that one whose
-    outcome is unknown may be sent again. `forms` is how many ways of asking there are for an edit.
+    outcome is unknown may be sent again.
     """
 
     protocol: str
@@ -267,10 +267,13 @@ class Adapter(Protocol):
     needs_secret: bool
     default_base_url: str
     resends: bool
-    forms: int
     uploads: Uploads | None
     jobs: Jobs | None
     hooks: Hooks | None
+
+    def forms(self, model: str, references: int) -> int:
+        """Return how many ways there are to ask for an edit of so many pictures."""
+        ...
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the HTTP request; raises Unsupported for what the provider cannot do.

@@ -95,10 +95,13 @@ class CloudflareAdapter:
     needs_secret = True
     default_base_url = "https://api.cloudflare.com/client/v4"
     resends = False
-    forms = 2
     uploads: Uploads | None = None
     jobs: Jobs | None = None
     hooks: Hooks | None = None
+
+    def forms(self, model: str, references: int) -> int:
+        """Two where the documents disagree; they do about one picture only."""
+        return 2 if model in _EITHER_FORM and references == 1 else 1
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for `/ai/run`; with references it is an edit, and reads them from disk."""
@@ -170,11 +173,9 @@ def _pictures(request: ImageRequest) -> dict[str, Any]:
         return {}
     if sum(image.size for image in request.references) > _TOGETHER:
         raise unsupported(f"The reference pictures may have {_TOGETHER // MEGABYTE} MB together here.")
-    if request.form == 0:
-        return {"images": [data_url(image) for image in request.references]}
-    if request.model not in _EITHER_FORM or len(request.references) > 1:
-        raise unsupported("The provider did not accept these reference pictures.")
-    return {"image": base64_of(request.references[0])}
+    if request.form:
+        return {"image": base64_of(request.references[0])}
+    return {"images": [data_url(image) for image in request.references]}
 
 
 def _image(found: object) -> ReceivedImage:

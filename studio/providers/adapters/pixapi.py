@@ -103,11 +103,13 @@ class PixapiAdapter:
     needs_secret = True
     default_base_url = "https://api.pixapi.ai/v1"
     resends = False
-    # Whether several pictures go as a repeated `image` or as `image[]` is not documented.
-    forms = 2
     uploads: Uploads | None = None
     jobs: Jobs | None = PixapiTasks()
     hooks: Hooks | None = None
+
+    def forms(self, model: str, references: int) -> int:  # noqa: ARG002  # the protocol's
+        """Two for several pictures: whether they go as a repeated `image` or as `image[]` is not documented."""
+        return 2 if references > 1 else 1
 
     def build_request(self, endpoint: Endpoint, request: ImageRequest) -> HttpRequest:
         """Return the call for a generation or, with references, for an edit."""
@@ -120,7 +122,7 @@ class PixapiAdapter:
             del fields["quality"]
         if not request.references:
             return call(endpoint, "POST", f"{path}/generations", body=json_body(fields), content_type=JSON)
-        name = "image[]" if request.form % self.forms and len(request.references) > 1 else "image"
+        name = "image[]" if request.form else "image"
         parts, content_type = multipart(fields.items(), [(name, image) for image in request.references])
         return call(endpoint, "POST", f"{path}/edits", body=parts, content_type=content_type)
 

@@ -71,10 +71,12 @@ def test_edit_sends_one_text_next(tmp_path: Path) -> None:
     assert "images" not in input_of(request)
 
 
-@pytest.mark.parametrize(("model", "many"), [("openai/gpt-image-1.5", 2), ("openai/gpt-image-2", 1)])
-def test_there_is_no_other_form_where_nothing_disagrees(tmp_path: Path, model: str, many: int) -> None:
-    with pytest.raises(Unsupported):
-        ADAPTER.build_request(ENDPOINT, replace(PLAIN, model=model, references=(picture(tmp_path),) * many, form=1))
+@pytest.mark.parametrize(
+    ("model", "references", "forms"),
+    [("openai/gpt-image-1.5", 1, 2), ("openai/gpt-image-1.5", 2, 1), ("openai/gpt-image-2", 1, 1)],
+)
+def test_there_is_another_form_only_where_the_documents_disagree(model: str, references: int, forms: int) -> None:
+    assert ADAPTER.forms(model, references) == forms
 
 
 @pytest.mark.parametrize(
