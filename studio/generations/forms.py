@@ -56,9 +56,13 @@ def _default(offer: Offer, field: str) -> str:
 
 
 def _first_that_takes(inputs: Inputs, offers: Sequence[Offer]) -> Offer:
-    """Return the first model that takes the pictures; where none does, the first of all."""
-    fitting = (offer for offer in offers if not refusals(inputs, offer.capabilities, offer.model.title))
-    return next(fitting, offers[0])
+    """Return the first model that takes the pictures, but before it the one that made the first of them.
+
+    Where none takes them, it is the first of all.
+    """
+    made_with = inputs.references[0].model_slug if inputs.references else ""
+    in_order = sorted(offers, key=lambda offer: offer.model.slug != made_with)
+    return next((one for one in in_order if not refusals(inputs, one.capabilities, one.model.title)), offers[0])
 
 
 def _size_of_first(inputs: Inputs, offer: Offer) -> str:

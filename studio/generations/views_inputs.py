@@ -41,9 +41,9 @@ def pick(request: TeamRequest) -> HttpResponse:
 @team_required(Role.VIEWER)
 @require_safe
 def preview(request: TeamRequest, pk: int, slot: int, number: int) -> HttpResponse:
-    """Send an unfinished picture; it is gone when a later one or the final one is there."""
+    """Send an unfinished picture, or a later one that has taken its place; it is gone when the final one is there."""
     shown = Preview.objects.filter(output__generation__team=request.team, output__generation=pk, output__slot=slot)
-    found = get_object_or_404(shown, number=number)
+    found = get_object_or_404(shown, number__gte=number)
     headers = {"Cache-Control": f"private, max-age={_KEEP_PREVIEW}"}
     return HttpResponse(bytes(found.data), content_type="image/webp", headers=headers)
 

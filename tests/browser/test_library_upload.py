@@ -1,38 +1,21 @@
 """Pictures brought in by people: chosen, dropped and pasted, with and without script."""
 
-import base64
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Visit
+from tests.browser.handing import hand_over
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 from tests.factories import small_png
 
 pytestmark = pytest.mark.browser
 
-# A drop and a paste as a browser makes them, of one file.
-_HAND_OVER = """([kind, name, data]) => {
-  const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
-  const transfer = new DataTransfer();
-  transfer.items.add(new File([bytes], name, { type: "image/png" }));
-  const options = { bubbles: true, cancelable: true };
-  const pasted = { ...options, clipboardData: transfer };
-  if (kind === "paste") document.body.dispatchEvent(new ClipboardEvent("paste", pasted));
-  else for (const type of ["dragenter", "dragover", "drop"]) {
-    document.body.dispatchEvent(new DragEvent(type, { ...options, dataTransfer: transfer }));
-  }
-}"""
-
 
 def lines(visitor: Visitor, outcome: str) -> Locator:
     return visitor.page.locator(f'.transfer[data-outcome="{outcome}"]')
-
-
-def hand_over(visitor: Visitor, kind: str, name: str, data: bytes) -> None:
-    visitor.page.evaluate(_HAND_OVER, [kind, name, base64.b64encode(data).decode()])
 
 
 def test_choosing_dropping_and_pasting(site: Site, visit: Visit, tmp_path: Path) -> None:
@@ -62,9 +45,9 @@ def test_choosing_dropping_and_pasting(site: Site, visit: Visit, tmp_path: Path)
     expect(page.locator(".shelf .tile")).to_have_count(2)
 
     # Dropped anywhere, and pasted: the panel opens by itself; what is here already is said to be.
-    hand_over(maya, "drop", "dropped.png", small_png(7003))
+    hand_over(page, "drop", "dropped.png", small_png(7003))
     expect(dialog.get_by_role("status")).to_have_text("3 added, 1 refused")
-    hand_over(maya, "paste", "again.png", small_png(7003))
+    hand_over(page, "paste", "again.png", small_png(7003))
     expect(dialog.get_by_role("status")).to_have_text("3 added, 1 already here, 1 refused")
     dialog.get_by_role("button", name="Close").click()
     expect(page.locator(".shelf .tile")).to_have_count(3)

@@ -332,14 +332,24 @@ def test_removing_takes_a_picture_out_of_the_form(send: Send, openai: Connection
 
 
 def test_reference_in_the_address_fills_the_composer(
-    openai: Connection, plain_model: dict[str, str], team: Team, member: User, client_of: ClientOf
+    openai: Connection, team: Team, member: User, client_of: ClientOf
 ) -> None:
     picture = make_asset(team, data=corpus.png(size=(1536, 1024)))
 
     response = client_of(member).get(STUDIO, {"reference": str(picture.pk)})
 
+    page = response.content.decode()
     assert shown(response) == [picture.pk]
-    assert '<option value="1536x1024" selected>' in response.content.decode()
+    assert '<option value="1536x1024" selected>' in page
+    assert '<option value="gpt-image-2" selected>' in page  # what it was made with
+
+
+def test_reference_in_the_address_chooses_a_model_that_takes_it(
+    plain_model: dict[str, str], team: Team, member: User, client_of: ClientOf
+) -> None:
+    response = client_of(member).get(STUDIO, {"reference": str(make_asset(team).pk)})
+
+    assert '<option value="rehearsal" selected>' in response.content.decode()
     assert "takes no reference images" not in text(response)
 
 

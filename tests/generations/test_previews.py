@@ -47,10 +47,13 @@ def test_preview_is_sent_to_the_team_alone(
     assert client_of(stranger).get(address(running).replace("halden-co", "elsewhere")).status_code == 404
 
 
-def test_preview_that_was_replaced_is_gone(running: Generation, viewer: User, client_of: ClientOf) -> None:
+def test_preview_that_was_replaced_is_the_later_one_until_it_is_gone(
+    running: Generation, viewer: User, client_of: ClientOf
+) -> None:
     client = client_of(viewer)
 
-    assert client.get(address(running, number=1)).status_code == 404
+    assert client.get(address(running, number=1)).content == WEBP
+    assert client.get(address(running, number=3)).status_code == 404
     assert client.get(address(running, slot=1)).status_code == 404
     Preview.objects.all().delete()
     assert client.get(address(running)).status_code == 404

@@ -1,0 +1,22 @@
+"""Hands a file over to a page as a browser does: dropped or pasted."""
+
+import base64
+
+from playwright.sync_api import Page
+
+_HAND_OVER = """([kind, name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true };
+  const pasted = { ...options, clipboardData: transfer };
+  if (kind === "paste") document.body.dispatchEvent(new ClipboardEvent("paste", pasted));
+  else for (const type of ["dragenter", "dragover", "drop"]) {
+    document.body.dispatchEvent(new DragEvent(type, { ...options, dataTransfer: transfer }));
+  }
+}"""
+
+
+def hand_over(page: Page, kind: str, name: str, data: bytes) -> None:
+    """Drop or paste one file that calls itself a PNG."""
+    page.evaluate(_HAND_OVER, [kind, name, base64.b64encode(data).decode()])
