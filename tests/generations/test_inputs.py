@@ -349,7 +349,7 @@ def test_reference_in_the_address_chooses_a_model_that_takes_it(
 ) -> None:
     response = client_of(member).get(STUDIO, {"reference": str(make_asset(team).pk)})
 
-    assert '<option value="rehearsal" selected>' in response.content.decode()
+    assert '<option value="aimlapi-gpt-image-2" selected>' in response.content.decode()
     assert "takes no reference images" not in text(response)
 
 
