@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("studio.ledger.urls")),
     path("", include("studio.library.urls")),
     path("", include("studio.exports.urls")),
+    path("", include("studio.catalogue.urls")),
     path("", include("studio.generations.urls")),
     path("", include("studio.connections.urls")),
 ]

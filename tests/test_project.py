@@ -97,7 +97,7 @@ def test_migrations_are_complete(db: None) -> None:
 def test_rooms_have_team_addresses() -> None:
     """If this list went empty, the walks below would prove nothing."""
     rooms = {address.view.__module__.split(".")[1] for address in team_addresses()}
-    assert rooms == {"connections", "exports", "generations", "ledger", "library", "teams"}
+    assert rooms == {"catalogue", "connections", "exports", "generations", "ledger", "library", "teams"}
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

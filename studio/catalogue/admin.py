@@ -26,6 +26,7 @@ class ImageModelAdmin(ReadOnlyAdmin):
         "price_version",
         "retires_on",
         "announced_end",
+        "told_end",
         "position",
     ]
 

@@ -14,6 +14,13 @@ class NotOffered(BadInput):
         self.field = field
 
 
+class RouteRefused(BadInput):
+    """A connection cannot stand in the team's route for a model."""
+
+    code = "route_refused"
+    title = "Not a way to this model"
+
+
 class CatalogueUnreadable(StudioError):
     """A catalogue file says something that cannot be used; the message names the file and the place in it."""
 

@@ -1,7 +1,7 @@
 """The catalogue: models as data, with versioned prices."""
 
 from datetime import date
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +10,9 @@ from django.utils import timezone
 
 from studio.providers.models import Connection
 from studio.teams.models import Team
+
+# From so many days before its end on, a model is said to end soon.
+SOON_DAYS: Final = 30
 
 
 class ImageModelQuerySet(models.QuerySet["ImageModel"]):
@@ -38,6 +41,8 @@ class ImageModel(models.Model):
     # The last day: as the files say, and as the provider itself announces it, which counts more.
     retires_on = models.DateField(null=True, blank=True)
     announced_end = models.DateField(null=True, blank=True)
+    # The last day that the admins of the teams were told of.
+    told_end = models.DateField(null=True, blank=True)
     successor = models.CharField(max_length=60, blank=True)
     enabled = models.BooleanField(default=True)
     position = models.PositiveIntegerField(default=100)
@@ -55,6 +60,21 @@ class ImageModel(models.Model):
     def last_day(self) -> date | None:
         """When it ends: as the provider itself announces, else as the files say."""
         return self.announced_end or self.retires_on
+
+    @property
+    def days_left(self) -> int | None:
+        """For how many days it can still be used, 0 at its end; None where no end is known."""
+        return None if self.last_day is None else max(0, (self.last_day - timezone.now().date()).days)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its end has come."""
+        return self.days_left == 0
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether its end is near enough to warn of it."""
+        return self.days_left is not None and 0 < self.days_left <= SOON_DAYS
 
 
 class Price(models.Model):

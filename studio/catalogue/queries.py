@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from studio.catalogue.capabilities import Capabilities, Wanted, read_capabilities
 from studio.catalogue.errors import NotOffered
 from studio.catalogue.models import HiddenModel, ImageModel, Price
 from studio.catalogue.pricing import PricedModel, PricePoint, Quote, quote
 from studio.catalogue.routing import Step, ways_for
+from studio.core.templatetags.studio import day_of
 from studio.teams.models import Team
 
 
@@ -24,6 +25,12 @@ class Offer:
     capabilities: Capabilities
     # Why it is of no use at this moment, in few words; empty where it can be used.
     reason: str = ""
+    successor_family: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it has a price and a place that can be asked."""
+        return bool(self.steps and self.priced.prices)
 
     @property
     def qualities(self) -> list[str]:
@@ -63,20 +70,46 @@ def models_for(team: Team) -> list[Offer]:
 
 def _offers(team: Team, wanted: QuerySet[ImageModel]) -> list[Offer]:
     """Return what has a price and a connection, also where no connection can be asked now."""
-    models = list(wanted.exclude(pk__in=HiddenModel.objects.filter(team=team).values("model")))
+    visible = wanted.exclude(pk__in=HiddenModel.objects.filter(team=team).values("model"))
+    return [offer for offer in offers_of(team, visible) if offer.priced.prices and (offer.steps or offer.reason)]
+
+
+def offers_of(team: Team, wanted: QuerySet[ImageModel]) -> list[Offer]:
+    """What the team would get of these models, whether it can use them or not."""
+    successor = ImageModel.objects.filter(slug=OuterRef("successor"))
+    models = list(wanted.annotate(family_after=Subquery(successor.values("family")[:1])))
     ways = ways_for(team, models)
     priced = _priced(models, Price.objects.filter(model__in=models, version=F("model__price_version")))
-    offers = [
+    return [
         Offer(
             model,
             ways[model.pk].steps,
             priced[model.pk],
             read_capabilities(model.capabilities),
             reason=ways[model.pk].reason,
+            successor_family=model.family_after or model.successor,
         )
         for model in models
     ]
-    return [offer for offer in offers if offer.priced.prices and (offer.steps or offer.reason)]
+
+
+def successor_of(offer: Offer, offers: Iterable[Offer]) -> ImageModel | None:
+    """Return what to use instead of a model: its successor, or else another entry of the successor's family."""
+    others = [each.model for each in offers if each.model != offer.model and not each.model.ends_soon]
+    named = [model for model in others if model.slug == offer.model.successor]
+    related = [model for model in others if offer.successor_family and model.family == offer.successor_family]
+    return next(iter([*named, *related]), None)
+
+
+def note_of(offer: Offer, offers: Iterable[Offer]) -> str:
+    """What to know when choosing a model: its note, when it ends, and what to use instead."""
+    model, successor = offer.model, successor_of(offer, offers)
+    sentences = [model.note] if model.note else []
+    if model.last_day:
+        sentences.append(f"Ends {day_of(model.last_day)}")
+    if successor:
+        sentences.append(f"Use {successor.title} instead" if model.last_day else f"{successor.title} follows it")
+    return ". ".join(sentences)
 
 
 def find_offer(team: Team, slug: str) -> Offer:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from django.db.models import F
@@ -21,6 +22,7 @@ PAUSES: Final = {
     "model_unavailable": "no longer offered by the provider",
     "model_maintenance": "under maintenance at the provider",
 }
+_SECRETS: Final = ("connection__secret", "connection__earlier_secret", "connection__hook_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,27 @@ def _reason(steps: Collection[Step], pauses: Sequence[str]) -> str:
     if not steps:
         return PAUSES.get(pauses[0], "not available now") if pauses else ""
     return "" if any(not is_down(step.connection) for step in steps) else "the provider does not answer"
+
+
+def route_of(team: Team, model: ImageModel) -> list[Step]:
+    """The team's own order for a model as it was set, with what cannot be asked now; empty without one."""
+    rows = Route.objects.filter(team=team, model=model, connection__in=Connection.objects.open_to(team))
+    in_order = rows.select_related("connection", "via").defer(*_SECRETS).order_by("position")
+    return [Step(route.connection, route.via) for route in in_order]
+
+
+def default_places(team: Team, model: ImageModel) -> list[Step]:
+    """The one place that is asked without a route; while none can be, the one that would be."""
+    direct = (step for step in possible_steps(team, model) if step.via == model)
+    return list(steps_for(team, [model])[model.pk]) or list(islice(direct, 1))
+
+
+def possible_steps(team: Team, model: ImageModel) -> list[Step]:
+    """Every place that leads to a model: connections that the team may use, with the entry of the same family."""
+    own_first = Connection.objects.open_to(team).order_by(F("team").asc(nulls_last=True), "pk")
+    connections = own_first.defer("secret", "earlier_secret", "hook_secret")
+    family = list(ImageModel.objects.current().filter(family=model.family))
+    return [Step(each, via) for each in connections for via in family if via.protocol == each.protocol]
 
 
 def _routes(team: Team, models: Collection[ImageModel]) -> Mapping[int, list[Route]]:

@@ -26,6 +26,11 @@ class SyncReport:
     without_price: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the database already says what the files say."""
+        return not (self.added or self.changed or self.repriced or self.switched_off)
+
     def to_json(self) -> dict[str, list[str]]:
         """Return it for `--json`."""
         return asdict(self)
@@ -53,6 +58,14 @@ def sync_catalogue(*, paths: Sequence[Path] | None = None) -> SyncReport:
     gone = ImageModel.objects.exclude(slug__in=tables).filter(enabled=True)
     report.switched_off = list(gone.values_list("slug", flat=True))
     gone.update(enabled=False)
+    return report
+
+
+def check_catalogue(*, paths: Sequence[Path] | None = None) -> SyncReport:
+    """Say what a sync would change, by taking one back. Raises CatalogueUnreadable."""
+    with transaction.atomic():
+        report = sync_catalogue(paths=paths)
+        transaction.set_rollback(True)
     return report
 
 

@@ -165,13 +165,20 @@ def show_preview(attempt: Attempt, number: int, data: bytes) -> None:
 
 
 def conclude(claim: Claim) -> bool:
-    """End the generation, or put it down for what waits for another try or for a job. Returns whether it ended."""
+    """End the generation, or put it down for what waits for another try or for a job.
+
+    Returns False, having done nothing, where a job has ended well meanwhile: whoever rang for it found the generation
+    taken, and would not ring again soon.
+    """
     with fenced(claim) as generation:
-        return wind_up(generation)
+        if generation.attempts.filter(state=AttemptState.READY).exists():
+            return False
+        wind_up(generation)
+        return True
 
 
 def wind_up(generation: Generation) -> bool:
-    """The same for a locked generation of which no call is under way."""
+    """End or put down a locked generation of which no call is under way. Returns whether it ended."""
     if generation.cancel_requested_at is not None:
         cancel_unsent(generation)
     if end_if_done(generation):

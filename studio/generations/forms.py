@@ -10,8 +10,8 @@ from django.core.validators import MaxValueValidator
 
 from studio.catalogue.capabilities import COMPRESSIBLE
 from studio.catalogue.pricing import NotOffered, Quote, quote
-from studio.catalogue.queries import Offer
-from studio.core.templatetags.studio import aspect, pixels
+from studio.catalogue.queries import Offer, note_of
+from studio.core.templatetags.studio import aspect, day_of, pixels
 from studio.generations.inputs import Inputs, refusals
 from studio.generations.spec import GenerationSpec
 
@@ -48,6 +48,12 @@ def _options(offer: Offer, field: str) -> list[str]:
         "style": ["", *has.styles],
         "input_fidelity": ["", *has.fidelity],
     }[field]
+
+
+def _title(offer: Offer) -> str:
+    """The model's name in the list of models, with its end where that is near."""
+    model = offer.model
+    return f"{model.title} (ends {day_of(model.last_day)})" if model.last_day and model.ends_soon else model.title
 
 
 def _default(offer: Offer, field: str) -> str:
@@ -216,7 +222,7 @@ class GenerationForm(forms.Form):
         self.fields["prompt"].validators.append(_at_most(self.prompt_limit))
         # No maxlength: a browser would cut what is pasted without a word.
         self.fields["prompt"].widget.attrs["data-limit"] = self.prompt_limit
-        self._choices("model", [(slug, offer.model.title) for slug, offer in self.offers.items()])
+        self._choices("model", [(slug, _title(offer)) for slug, offer in self.offers.items()])
         self._show_away()
         for name in PREFERRED:
             self._choices(name, [(value, wording(value)) for value in _options(self.offer, name)])
@@ -242,6 +248,11 @@ class GenerationForm(forms.Form):
         field.error_messages["required"] = f"Choose a {str(field.label or name).lower()}."
         if isinstance(field, DefaultedChoiceField):
             field.default = _default(self.offer, name)
+
+    @property
+    def model_note(self) -> str:
+        """What to know of the chosen model."""
+        return note_of(self.offer, self.offers.values())
 
     @property
     def prompt_limit(self) -> int:

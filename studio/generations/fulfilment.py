@@ -99,8 +99,9 @@ def _send(worker: Engine, claim: Claim) -> None:
         return
     attempts = _persist(lambda: delivery.mark_sent(claim))
     crash_point("before_send")
-    if not _make_calls(worker, claim, attempts):
-        _persist(lambda: delivery.conclude(claim))
+    ended = _make_calls(worker, claim, attempts)
+    while not ended and not _persist(lambda: delivery.conclude(claim)):
+        ended = _deliver_ready(worker, claim)
 
 
 def _deliver_ready(worker: Engine, claim: Claim) -> bool:

@@ -7,10 +7,13 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from django.conf import settings
 from django.db import connection as database
@@ -36,7 +39,7 @@ from studio.providers.adapters.base import (
     JobNews,
     Jobs,
 )
-from studio.providers.adapters.errors import JobTimedOut, OutcomeUnknown, ProviderError, Unauthorised
+from studio.providers.adapters.errors import BadAnswer, JobTimedOut, OutcomeUnknown, ProviderError, Unauthorised
 from studio.providers.adapters.text import clean_message
 from studio.providers.adapters.transport import ProviderClient
 from studio.providers.gateway import adapter_of, endpoint_of
@@ -49,7 +52,9 @@ BATCH: Final = 500
 # So many results are committed together.
 READY_AT_ONCE: Final = 50
 AT_ONCE: Final = 16
-ASK_SECONDS: Final = 20.0
+ASK_SECONDS: Final = 10.0
+# So long one provider is asked in a turn; the jobs that are left then are the first in the next.
+ROUND_SECONDS: Final = 20.0
 # Questions for one job grow rarer up to this, in seconds; a provider may want them rarer still.
 LONGEST_PAUSE: Final = 10.0
 GROWTH: Final = 1.3
@@ -59,14 +64,18 @@ MOST_PAGES: Final = 5
 # A job that was just accepted may not be known everywhere yet.
 GRACE: Final = timedelta(minutes=1)
 # While a question is under way nobody else asks it; a poller that dies leaves it to the next one after this.
-ASKING: Final = timedelta(seconds=2 * ASK_SECONDS)
+ASKING: Final = timedelta(seconds=2 * ROUND_SECONDS)
 
-# Of many hundred jobs most go on: one statement for all of them.
+# Of many hundred jobs most go on: one statement for all of them. A hint that came while the question was under way has
+# made a job due sooner, and that counts.
 _ASK_LATER: Final = """
     UPDATE generations_attempt a
     SET polls = polls + 1, polled_at = statement_timestamp(),
-        poll_at = statement_timestamp() + make_interval(secs => later.pause)
-    FROM unnest(%(ids)s::bigint[], %(pauses)s::float8[]) AS later(id, pause)
+        poll_at = greatest(
+            least(poll_at, statement_timestamp() + make_interval(secs => later.pause)),
+            statement_timestamp() + make_interval(secs => later.wanted)
+        )
+    FROM unnest(%(ids)s::bigint[], %(pauses)s::float8[], %(wanted)s::float8[]) AS later(id, pause, wanted)
     WHERE a.id = later.id AND a.state = 'accepted'
 """
 _MAKE_READY: Final = """
@@ -80,6 +89,7 @@ _MAKE_READY: Final = """
 """
 
 Told = JobNews | ProviderError
+T = TypeVar("T")
 
 
 @dataclass
@@ -97,22 +107,23 @@ def have_jobs() -> bool:
     return Attempt.objects.filter(state=AttemptState.ACCEPTED).exists()
 
 
-def poll_due() -> set[int]:
-    """Ask for every job that is due and write down what became of it.
+def poll_due() -> Iterator[int]:
+    """Ask for every job that is due, write down what became of it, and yield what a worker should go on with.
 
-    Returns the generations that a worker should go on with. Several pollers at once share the work.
+    The generations of one connection are told as soon as its provider has answered or its time is over: a slow one
+    holds nobody else's pictures up. Several pollers at once share the work.
     """
     batches = [_batch(attempts) for attempts in _take_due().values()]
     if not batches:
-        return set()
+        return
     let_go_of_database()
     worker = engine()
-    worker.submit(_ask_all(worker.client, batches)).result()
-    crash_point("after_poll")
-    woken: set[int] = set()
-    for batch in batches:
-        woken |= _write_down(batch)
-    return woken
+    asking = {worker.submit(_ask_batch(worker.client, batch)): batch for batch in batches}
+    for asked in as_completed(asking):
+        asked.result()
+        crash_point("after_poll")
+        yield from _write_down(asking[asked])
+        let_go_of_database()
 
 
 def hasten(*, connection_id: int, job_id: str) -> bool:
@@ -145,8 +156,10 @@ def cancel_jobs(generation_id: int) -> None:
     """
     attempts = list(_accepted().filter(generation=generation_id))
     let_go_of_database()
+    worker = engine()
     for attempt in attempts:
-        _cancel(attempt)
+        connection = attempt.connection
+        worker.submit(_cancel(worker.client, _jobs_of(connection), endpoint_of(connection), attempt)).result()
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts], state=AttemptState.ACCEPTED).update(
         poll_at=Now() + timedelta(seconds=LONGEST_PAUSE / 2)
     )
@@ -164,7 +177,7 @@ def _take_due() -> Mapping[int, list[Attempt]]:
     with transaction.atomic():
         due = _accepted().filter(poll_at__lte=Now()).order_by("poll_at")
         taken = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
-        Attempt.objects.filter(pk__in=[attempt.pk for attempt in taken]).update(poll_at=Now() + ASKING)
+        Attempt.objects.filter(pk__in=[attempt.pk for attempt in taken]).update(polled_at=Now(), poll_at=Now() + ASKING)
     for attempt in taken:
         by_connection[attempt.connection_id].append(attempt)
     return by_connection
@@ -182,20 +195,33 @@ def _jobs_of(connection: Connection) -> Jobs:
     return jobs
 
 
-async def _ask_all(client: ProviderClient, batches: Sequence[_Batch]) -> None:
-    await asyncio.gather(*(_ask_batch(client, batch) for batch in batches))
-
-
 async def _ask_batch(client: ProviderClient, batch: _Batch) -> None:
-    if len(batch.attempts) >= LIST_FROM:
-        await _ask_list(client, batch)
+    """Ask for the jobs of one connection; those whose turn has not come when the time is over are left out."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def ask_one(attempt: Attempt) -> None:
+    async def learn(attempt: Attempt) -> None:
         async with gate:
-            batch.told[attempt.pk] = await _ask(client, batch, attempt)
+            told = batch.told.get(attempt.pk) or await _ask(client, batch, attempt)
+            batch.told[attempt.pk] = told = _as_it_counts(attempt, told)
+            if isinstance(told, JobFailed) and isinstance(told.error, JobTimedOut):
+                await _cancel(client, batch.jobs, batch.endpoint, attempt)
 
-    await asyncio.gather(*(ask_one(attempt) for attempt in batch.attempts if attempt.pk not in batch.told))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ROUND_SECONDS):
+            if len(batch.attempts) >= LIST_FROM:
+                await _ask_list(client, batch)
+            await asyncio.gather(*(learn(attempt) for attempt in batch.attempts))
+
+
+def _as_it_counts(attempt: Attempt, told: Told) -> Told:
+    """Return what was told, or the end of a job that nobody waits for any longer."""
+    _hide_prompt(attempt, told)
+    if isinstance(told, JobMissing) and _is_older_than(attempt, GRACE):
+        return JobFailed(OutcomeUnknown("The provider no longer knows the job."))
+    deadline = timedelta(seconds=settings.JOB_DEADLINE)
+    if not isinstance(told, ImageResult | JobFailed) and _is_older_than(attempt, deadline):
+        return JobFailed(JobTimedOut(f"The job did not end within {settings.JOB_DEADLINE:g} seconds."))
+    return told
 
 
 async def _ask_list(client: ProviderClient, batch: _Batch) -> None:
@@ -207,7 +233,7 @@ async def _ask_list(client: ProviderClient, batch: _Batch) -> None:
         if request is None:
             return
         try:
-            page = batch.jobs.read_list(await _answer(client, request))
+            page = await _hear(client, request, batch.jobs.read_list)
         except ProviderError as error:
             logger.info("The list of jobs cannot be read (%s); each is asked for by itself.", error.kind)
             return
@@ -222,8 +248,8 @@ async def _ask(client: ProviderClient, batch: _Batch, attempt: Attempt) -> Told:
     told: Told = JobMissing()
     for endpoint in _endpoints(batch.endpoint, attempt):
         try:
-            answer = await _answer(client, batch.jobs.build_poll(endpoint, attempt.remote_id))
-            told = batch.jobs.read_poll(answer, attempt.images)
+            question = batch.jobs.build_poll(endpoint, attempt.remote_id)
+            told = await _hear(client, question, partial(batch.jobs.read_poll, n=attempt.images))
         except ProviderError as error:
             told = error
         if not isinstance(told, Unauthorised | JobMissing):
@@ -238,43 +264,45 @@ def _endpoints(endpoint: Endpoint, attempt: Attempt) -> list[Endpoint]:
     return [replace(endpoint, secret=endpoint.earlier_secret), endpoint]
 
 
+async def _hear(client: ProviderClient, request: HttpRequest, read: Callable[[Answer], T]) -> T:
+    """Ask and read the answer; one that our reading breaks at is a bad one, and holds no other job up."""
+    answer = await _answer(client, request)
+    try:
+        return read(answer)
+    except ProviderError:
+        raise
+    except Exception as error:
+        logger.exception("An answer about jobs broke its reader.")
+        raise BadAnswer("The answer cannot be read.") from error
+
+
 async def _answer(client: ProviderClient, request: HttpRequest) -> Answer:
     return await client.ask(request, deadline=ASK_SECONDS, private_hosts=settings.PRIVATE_HOSTS)
 
 
 def _write_down(batch: _Batch) -> set[int]:
     """Commit what became of the jobs; returns the generations that a worker should go on with."""
-    pauses: dict[int, float] = {}
+    unasked: list[int] = []
+    pauses: dict[int, tuple[float, float]] = {}
     brought: list[tuple[Attempt, ImageResult]] = []
     ended: list[tuple[Attempt, ProviderError]] = []
     for attempt in batch.attempts:
-        told = batch.told[attempt.pk]
-        if isinstance(told, ImageResult):
+        told = batch.told.get(attempt.pk)
+        if told is None:
+            unasked.append(attempt.pk)
+        elif isinstance(told, ImageResult):
             brought.append((attempt, told))
-        elif error := _end_of(attempt, told):
-            ended.append((attempt, error))
+        elif isinstance(told, JobFailed):
+            ended.append((attempt, told.error))
         else:
             pauses[attempt.pk] = _pause(attempt, batch.jobs.pace, told)
     _ask_later(pauses)
+    Attempt.objects.filter(pk__in=unasked, state=AttemptState.ACCEPTED).update(poll_at=Now())
     woken = {attempt.generation_id for attempt, error in ended if _end(attempt, error)}
     for start in range(0, len(brought), READY_AT_ONCE):
         woken |= _make_ready(brought[start : start + READY_AT_ONCE])
+    _note_troubles(batch)
     return woken
-
-
-def _end_of(attempt: Attempt, told: Told) -> ProviderError | None:
-    """Return how a job ended that brings nothing, None while it goes on."""
-    _hide_prompt(attempt, told)
-    if isinstance(told, JobFailed):
-        return told.error
-    if isinstance(told, JobMissing) and _is_older_than(attempt, GRACE):
-        return OutcomeUnknown("The provider no longer knows the job.")
-    if _is_older_than(attempt, timedelta(seconds=settings.JOB_DEADLINE)):
-        _cancel(attempt)
-        return JobTimedOut(f"The job did not end within {settings.JOB_DEADLINE:g} seconds.")
-    if isinstance(told, ProviderError):
-        _note_trouble(attempt, told)
-    return None
 
 
 def _hide_prompt(attempt: Attempt, told: Told) -> None:
@@ -324,31 +352,38 @@ def _still_accepted(attempt: Attempt) -> bool:
     return Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED).exists()
 
 
-def _note_trouble(attempt: Attempt, error: ProviderError) -> None:
-    """A question that failed says something about the connection, and nothing about the job."""
-    with transaction.atomic():
+def _note_troubles(batch: _Batch) -> None:
+    """Questions that failed say something about the connection, once however many they were, and nothing about jobs."""
+    troubles = {
+        (attempt.via.remote_name, told.kind): told
+        for attempt in batch.attempts
+        if isinstance(told := batch.told.get(attempt.pk), ProviderError)
+    }
+    for (remote_name, _), error in troubles.items():
         pause = timedelta(seconds=error.retry_after or LONGEST_PAUSE)
-        remote_name = attempt.via.remote_name
-        note_failure(connection_id=attempt.connection_id, remote_name=remote_name, error=error, pause=pause)
+        with transaction.atomic():
+            note_failure(
+                connection_id=batch.attempts[0].connection_id, remote_name=remote_name, error=error, pause=pause
+            )
 
 
-def _pause(attempt: Attempt, pace: float, told: Told) -> float:
-    """How many seconds to wait before the next question."""
+def _pause(attempt: Attempt, pace: float, told: Told) -> tuple[float, float]:
+    """How many seconds to wait before the next question, and how many the provider insists on."""
     wanted = told.retry_after if isinstance(told, ProviderError) and told.retry_after else 0.0
-    return max(pace, min(LONGEST_PAUSE, pace * GROWTH**attempt.polls), min(wanted, 60.0))
+    return max(pace, min(LONGEST_PAUSE, pace * GROWTH**attempt.polls)), min(wanted, 60.0)
 
 
-def _ask_later(pauses: Mapping[int, float]) -> None:
+def _ask_later(pauses: Mapping[int, tuple[float, float]]) -> None:
+    usual, wanted = [usual for usual, _ in pauses.values()], [wanted for _, wanted in pauses.values()]
     with database.cursor() as cursor:
-        cursor.execute(_ASK_LATER, {"ids": [*pauses], "pauses": [*pauses.values()]})
+        cursor.execute(_ASK_LATER, {"ids": [*pauses], "pauses": usual, "wanted": wanted})
 
 
-def _cancel(attempt: Attempt) -> None:
+async def _cancel(client: ProviderClient, jobs: Jobs, endpoint: Endpoint, attempt: Attempt) -> None:
     """Ask the provider once to stop a job, in each way that it may offer; its word on it does not matter here."""
-    worker = engine()
-    for request in _jobs_of(attempt.connection).build_cancels(endpoint_of(attempt.connection), attempt.remote_id):
+    for request in jobs.build_cancels(endpoint, attempt.remote_id):
         try:
-            answer = worker.submit(_answer(worker.client, request)).result()
+            answer = await _answer(client, request)
         except ProviderError as error:
             logger.info("Job of attempt %s could not be cancelled: %s", attempt.pk, error)
             continue

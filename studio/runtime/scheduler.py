@@ -10,7 +10,8 @@ from celery.beat import Scheduler, Service
 from studio.runtime.console import complain
 from studio.runtime.worker import run_worker
 
-_THREADS = 2
+# One of them asks for the jobs at providers as long as there are any.
+_THREADS = 3
 _NICENESS = 10
 
 

@@ -30,6 +30,10 @@ class UsageRecord(models.Model):
         constraints = [models.CheckConstraint(condition=Q(credits__gte=0), name="usagerecord_credits_not_negative")]
         indexes = [
             models.Index(fields=["team", "-id"], name="usagerecord_team_newest"),
+            # With all that is summed up, so that a report of some time reads nothing else.
+            models.Index(
+                fields=["team", "created_at"], include=["model_slug", "credits"], name="usagerecord_team_time"
+            ),
             models.Index(fields=["generation_id"], name="usagerecord_generation"),
         ]
 

@@ -44,6 +44,22 @@ def test_sync_with_json_lists_the_models() -> None:
     assert (len(report["added"]), report["unchanged"]) == (ImageModel.objects.count(), [])
 
 
+def test_sync_only_checking_writes_nothing_and_exits_by_what_it_found() -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("sync_catalogue", "--check")
+    assert (caught.value.code, ImageModel.objects.count()) == (1, 0)
+
+    run("sync_catalogue")
+    assert run("sync_catalogue", "--check").splitlines()[-1].startswith("Unchanged: ")
+
+    ImageModel.objects.filter(slug="gpt-image-2").update(title="Another")
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("sync_catalogue", "--check", "--json", stdout=out)
+    assert json.loads(out.getvalue())["changed"] == ["gpt-image-2"]
+    assert ImageModel.objects.get(slug="gpt-image-2").title == "Another"
+
+
 def test_sync_of_a_broken_file_says_where(tmp_path: Path, settings: Any) -> None:
     settings.HOME = tmp_path
     (tmp_path / "catalogue").mkdir()

@@ -10,11 +10,12 @@ from django.utils import timezone
 from studio.catalogue.errors import NotOffered
 from studio.catalogue.models import ImageModel, Price
 from studio.catalogue.pricing import Quote
-from studio.catalogue.queries import find_offer, models_for, price_at, shelf_for
+from studio.catalogue.queries import find_offer, models_for, note_of, price_at, shelf_for
 from studio.catalogue.services import sync_catalogue
 from studio.providers.health import MOST_FAILURES
-from studio.providers.models import Connection, PausedModel
+from studio.providers.models import PausedModel
 from studio.teams.models import Team
+from tests.catalogue.making import connect
 
 pytestmark = pytest.mark.django_db
 
@@ -24,10 +25,6 @@ BEFORE, LAST_DAY, END = "2026-11-20T12:00Z", "2026-11-30T23:59Z", "2026-12-01T00
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
     sync_catalogue()
-
-
-def connect(team: Team | None, name: str, protocol: str = "openai", **fields: Any) -> Connection:
-    return Connection.objects.create(team=team, name=name, protocol=protocol, secret="sk-test", **fields)
 
 
 def slugs(team: Team) -> list[str]:
@@ -182,3 +179,33 @@ def test_models_for_reads_no_secret(team: Team, settings: Any) -> None:
     connect(team, "OpenAI")
     settings.ENCRYPTION_KEYS = []
     assert "gpt-image-2" in slugs(team)
+
+
+@time_machine.travel(BEFORE)
+@pytest.mark.parametrize(
+    ("slug", "change", "note"),
+    [
+        ("gpt-image-2", {}, "Free sizes"),
+        ("gpt-image-1.5", {}, "Three fixed sizes. Ends 1 Dec 2026. Use GPT Image 2.5 Sunburst instead"),
+        (
+            "gpt-image-1.5",
+            {"announced_end": "2027-02-03"},
+            "Three fixed sizes. Ends 3 Feb 2027. Use GPT Image 2.5 Sunburst instead",
+        ),
+        ("gpt-image-1.5", {"retires_on": None, "note": ""}, "GPT Image 2.5 Sunburst follows it"),
+        ("gpt-image-1.5", {"successor": "gpt-image-9"}, "Three fixed sizes. Ends 1 Dec 2026"),
+        (
+            "gpt-image-2",
+            {"successor": "cloudflare-gpt-image-2.5-sunburst"},
+            "Free sizes. GPT Image 2.5 Sunburst follows it",
+        ),
+        ("gpt-image-2", {"successor": "gpt-image-1.5"}, "Free sizes"),
+    ],
+)
+def test_note_tells_the_end_of_a_model_and_what_to_use_then(
+    slug: str, change: dict[str, Any], note: str, team: Team
+) -> None:
+    connect(team, "OpenAI")
+    ImageModel.objects.filter(slug=slug).update(**change)
+    offers = models_for(team)
+    assert note_of(next(offer for offer in offers if offer.model.slug == slug), offers) == note

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +42,25 @@ def test_signed_shows_the_direction(amount, shown):
 )
 def test_filesize_uses_decimal_units(size, shown):
     assert studio.filesize(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("0", "$0.00"),
+        ("0.05300", "$0.053"),
+        ("0.00474", "$0.0047"),
+        ("0.42816", "$0.428"),
+        ("1.5", "$1.50"),
+        ("1234.50000", "$1,234.50"),
+    ],
+)
+def test_usd_shows_cents_and_parts_of_one_where_they_count(amount, shown):
+    assert studio.usd(Decimal(amount)) == shown
+
+
+def test_day_of_is_a_day_without_a_time():
+    assert studio.day_of(date(2026, 12, 1)) == "1 Dec 2026"
 
 
 @pytest.mark.parametrize(

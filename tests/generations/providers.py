@@ -96,7 +96,7 @@ def work(generation: Generation, *, rounds: int = 12) -> Generation:
 def poll() -> set[int]:
     """Ask for every job now, however lately it was asked for."""
     Attempt.objects.filter(state=AttemptState.ACCEPTED).update(poll_at=Now() - timedelta(seconds=1))
-    return jobs.poll_due()
+    return set(jobs.poll_due())
 
 
 def outcome(generation: Generation) -> tuple[str, Counter[str]]:

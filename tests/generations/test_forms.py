@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+import time_machine
 
 from studio.catalogue.models import ImageModel
 from studio.catalogue.queries import Offer, models_for
@@ -33,6 +34,16 @@ def offers(team: Team) -> list[Offer]:
     create_connection(team=None, name="Rehearsal", protocol="rehearsal", actor=None)
     create_connection(team=None, name="OpenAI", protocol="openai", secret="sk-test", actor=None)
     return models_for(team)
+
+
+@time_machine.travel("2026-11-20T12:00Z")
+def test_form_says_in_the_list_which_model_ends_soon(team: Team) -> None:
+    sync_catalogue()
+    create_connection(team=None, name="OpenAI", protocol="openai", secret="sk-test", actor=None)
+    form = GenerationForm.prefilled(models_for(team), {"model": "gpt-image-1.5"})
+    titles = [widget.data["label"] for widget in form["model"]]
+    assert titles == ["GPT Image 2.5 Sunburst", "GPT Image 2.5 Flare", "GPT Image 2", "GPT Image 1.5 (ends 1 Dec 2026)"]
+    assert form.model_note == "Three fixed sizes. Ends 1 Dec 2026. Use GPT Image 2.5 Sunburst instead"
 
 
 def filled(offers: list[Offer], **changes: Any) -> GenerationForm:

@@ -7,6 +7,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
+from studio.catalogue.models import ImageModel
 from studio.generations.models import OutputState as Is
 from studio.teams.models import Team
 from tests.conftest import ClientOf
@@ -109,3 +110,20 @@ def test_history_query_count(
 
     with django_assert_num_queries(7):
         client.get(HISTORY)
+
+
+@pytest.mark.parametrize("gone", [{"enabled": False}, {"announced_end": "2026-01-01"}])
+def test_model_that_is_gone_stays_readable(
+    gone: dict[str, object], team: Team, member: User, client_of: ClientOf
+) -> None:
+    generation = show(team, member, Is.DELIVERED)
+    asset = generation.outputs.get().asset
+    assert asset is not None
+    ImageModel.objects.filter(slug="rehearsal").update(**gone)
+    client = client_of(member)
+
+    history, page = text(client.get(HISTORY)), text(client.get(f"/t/halden-co/assets/{asset.pk}/"))
+
+    assert "Rehearsal Low, 1:1 PN Priya Nair 1 cr Done" in history
+    assert "Rehearsal" in page
+    assert "Three paper boats" in text(client.get(f"/t/halden-co/studio/?from={generation.pk}"))

@@ -103,7 +103,10 @@ def test_word_that_is_just_being_forgotten_is_kept_anew(team: Team, viewer: User
 def _wait_until_one_waits() -> None:
     for _ in range(600):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
+                "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+            )
             if cursor.fetchone() == (1,):
                 return
         time.sleep(0.05)

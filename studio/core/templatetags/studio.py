@@ -6,6 +6,7 @@ import uuid
 import zlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def signed(amount: int) -> str:
 
 
 @register.filter
+def usd(amount: Decimal) -> str:
+    """0.05300 → `$0.053`, 1.5 → `$1.50`, 0.42816 → `$0.428`: at least cents, and parts of one where they count."""
+    whole, _, parts = f"{amount:,.{3 if amount >= Decimal('0.01') else 4}f}".partition(".")
+    return f"${whole}.{parts.rstrip('0').ljust(2, '0')}"
+
+
+@register.filter
 def filesize(size: int) -> str:
     """7_912_345 → `7.9 MB`: decimal units, as browsers and disks count; whole kilobytes are exact enough."""
     if size < 1000:
@@ -61,7 +69,9 @@ def pixels(size: str) -> str:
     return f"{width} {MULTIPLY} {height}" if mark else size.capitalize()
 
 
-def _day(day: date) -> str:
+@register.filter
+def day_of(day: date) -> str:
+    """A day without a time: `1 Dec 2026`."""
     return f"{day.day} {day:%b %Y}"
 
 
@@ -70,7 +80,7 @@ def _short(moment: datetime, now: datetime) -> str:
         return f"{moment:%H:%M}"
     if timedelta() < now.date() - moment.date() < timedelta(days=7):
         return f"{moment:%a %H:%M}"
-    return _day(moment.date())
+    return day_of(moment.date())
 
 
 def _time_element(moment: datetime, text: str, style: str) -> SafeString:
@@ -79,7 +89,7 @@ def _time_element(moment: datetime, text: str, style: str) -> SafeString:
         '<time datetime="{}" data-when="{}" title="{} {}">{}</time>',
         moment.isoformat(timespec="seconds"),
         style,
-        _day(moment.date()),
+        day_of(moment.date()),
         f"{moment:%H:%M}",
         text,
     )
@@ -96,7 +106,7 @@ def when(moment: datetime) -> SafeString:
 def moment(value: datetime) -> SafeString:
     """Day and time in full: `18 Nov 2026, 14:02`."""
     local = timezone.localtime(value)
-    return _time_element(local, f"{_day(local.date())}, {local:%H:%M}", "full")
+    return _time_element(local, f"{day_of(local.date())}, {local:%H:%M}", "full")
 
 
 @register.filter
@@ -114,7 +124,7 @@ def day(value: datetime) -> str:
         return "Today"
     if local == today - timedelta(days=1):
         return "Yesterday"
-    return f"{local:%a} {local.day} {local:%b}" if local.year == today.year else _day(local)
+    return f"{local:%a} {local.day} {local:%b}" if local.year == today.year else day_of(local)
 
 
 @register.filter

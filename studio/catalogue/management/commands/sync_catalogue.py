@@ -1,12 +1,13 @@
 """`manage.py sync_catalogue`."""
 
 import json
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio.catalogue.errors import CatalogueUnreadable
-from studio.catalogue.services import sync_catalogue
+from studio.catalogue.services import SyncReport, check_catalogue, sync_catalogue
 
 _SAID_AS = {
     "added": "Added",
@@ -26,16 +27,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what the command takes."""
         parser.add_argument("--json", action="store_true", help="print what changed as JSON")
+        parser.add_argument(
+            "--check", action="store_true", help="write nothing; say what would change, exit 1 if anything would"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Sync, and say what changed."""
+        """Sync, or look what that would do, and say what changed."""
         try:
-            report = sync_catalogue().to_json()
+            report = check_catalogue() if options["check"] else sync_catalogue()
         except CatalogueUnreadable as error:
             raise CommandError(error.message) from error
         if options["json"]:
-            self.stdout.write(json.dumps(report))
-            return
-        for what, slugs in report.items():
+            self.stdout.write(json.dumps(report.to_json()))
+        else:
+            self._say(report)
+        if options["check"] and not report.changes_nothing:
+            sys.exit(1)
+
+    def _say(self, report: SyncReport) -> None:
+        for what, slugs in report.to_json().items():
             if slugs:
                 self.stdout.write(f"{_SAID_AS[what]}: {', '.join(slugs)}.")
