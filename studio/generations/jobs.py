@@ -37,6 +37,7 @@ from studio.providers.adapters.base import (
     JobFailed,
     JobMissing,
     JobNews,
+    JobRunning,
     Jobs,
 )
 from studio.providers.adapters.errors import BadAnswer, JobTimedOut, OutcomeUnknown, ProviderError, Unauthorised
@@ -105,6 +106,11 @@ class _Batch:
 def have_jobs() -> bool:
     """Whether any job is under way."""
     return Attempt.objects.filter(state=AttemptState.ACCEPTED).exists()
+
+
+def has_one_job() -> bool:
+    """Whether exactly one job is under way."""
+    return len(Attempt.objects.filter(state=AttemptState.ACCEPTED).values("pk")[:2]) == 1
 
 
 def poll_due() -> Iterator[int]:
@@ -203,7 +209,7 @@ async def _ask_batch(client: ProviderClient, batch: _Batch) -> None:
         async with gate:
             told = batch.told.get(attempt.pk) or await _ask(client, batch, attempt)
             batch.told[attempt.pk] = told = _as_it_counts(attempt, told)
-            if isinstance(told, JobFailed) and isinstance(told.error, JobTimedOut):
+            if _is_unwanted(attempt, told):
                 await _cancel(client, batch.jobs, batch.endpoint, attempt)
 
     with suppress(TimeoutError):
@@ -222,6 +228,14 @@ def _as_it_counts(attempt: Attempt, told: Told) -> Told:
     if not isinstance(told, ImageResult | JobFailed) and _is_older_than(attempt, deadline):
         return JobFailed(JobTimedOut(f"The job did not end within {settings.JOB_DEADLINE:g} seconds."))
     return told
+
+
+def _is_unwanted(attempt: Attempt, told: Told) -> bool:
+    """Whether a job still runs that nobody waits for: its time is over, or it was cancelled before it had a name."""
+    if isinstance(told, JobFailed):
+        return isinstance(told.error, JobTimedOut)
+    is_first_question = attempt.polls == 0
+    return is_first_question and isinstance(told, JobRunning) and attempt.generation.cancel_requested_at is not None
 
 
 async def _ask_list(client: ProviderClient, batch: _Batch) -> None:

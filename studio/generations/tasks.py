@@ -26,6 +26,9 @@ def fulfil(connection_id: int) -> None:
     """Work on the generation of this connection whose turn it is, if there is one."""
     if fulfilment.fulfil_next(connection_id):
         ring(connection_id)
+    if jobs.has_one_job():
+        # The first of them: from here on the upkeep goes on by itself until there is none.
+        ring_for_jobs()
 
 
 @shared_task(name="studio.generations.tasks.resume")

@@ -264,6 +264,23 @@ def test_renewal_that_comes_late_gives_a_parked_generation_no_lease(
     assert (generation.state, generation.lease_expires_at) == (GenerationState.RUNNING, None)
 
 
+def test_job_cancelled_before_it_had_a_name_is_stopped_at_the_first_question(
+    team: Team, member: User, protocol: str, connection: Connection, emulator: EmulatorControl
+) -> None:
+    emulator.set(job_seconds=-1)
+    generation = order(team, member, protocol)
+    submitted(connection, generation)
+    Generation.objects.update(cancel_requested_at=Now())
+
+    poll()
+    assert (emulator.stats()["calls"].get("cancel", 0) > 0) is (protocol == "aigateway")
+    asked = emulator.stats()["calls"].get("cancel", 0)
+    emulator.advance(steps=5)
+    work(generation)
+    assert emulator.stats()["calls"].get("cancel", 0) == asked
+    assert generation.is_live is False
+
+
 def test_result_that_waited_long_is_asked_for_again(
     team: Team, member: User, protocol: str, connection: Connection, emulator: EmulatorControl
 ) -> None:
