@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from studio.generations import views, views_hooks, views_inputs
+from studio.generations import views, views_attempts, views_hooks, views_inputs
 
 app_name = "generations"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("t/<slug:team_slug>/generations/<int:pk>/", views.card, name="card"),
     path("t/<slug:team_slug>/generations/<int:pk>/cancel/", views.cancel, name="cancel"),
     path("t/<slug:team_slug>/generations/<int:pk>/retry/", views.retry, name="retry"),
+    path("t/<slug:team_slug>/generations/<int:pk>/attempts/", views_attempts.attempts, name="attempts"),
     path(
         "t/<slug:team_slug>/generations/<int:pk>/preview/<int:slot>/<int:number>/",
         views_inputs.preview,

@@ -139,11 +139,10 @@ def history(request: TeamRequest) -> HttpResponse:
     before = read_key(request.GET.get("before"))
     page = page_of(feed(request.team), before=before, size=HISTORY_PAGE)
     first = reverse("generations:history", args=[request.team.slug])
-    context = {
+    context = _card_context(request) | {
         "cards": cards_of(page.items),
         "next_url": f"{first}?before={page.next_before}" if page.next_before else None,
         "first_url": first if before else None,
-        "may_generate": request.membership.may(Role.MEMBER),
     }
     return render(request, "generations/history.html", context)
 
@@ -154,7 +153,6 @@ def _page(
     """The whole studio; without a composer the shelf says which models are only away."""
     context = _feed(request) | {
         "composer": composer,
-        "may_manage": request.membership.may(Role.ADMIN),
         "away": shelf.away if shelf else (),
     }
     if composer:
@@ -205,7 +203,10 @@ def _cards(generations: Sequence[Generation], *, after: date | None = None) -> l
 
 def _card_context(request: TeamRequest) -> dict[str, Any]:
     """What every card needs to know of the person who looks."""
-    return {"may_generate": request.membership.may(Role.MEMBER)}
+    return {
+        "may_generate": request.membership.may(Role.MEMBER),
+        "may_manage": request.membership.may(Role.ADMIN),
+    }
 
 
 def _composer(request: TeamRequest, shelf: Shelf, wanted: dict[str, Any], inputs: Inputs) -> Composer | None:

@@ -84,7 +84,7 @@ def test_studio_without_a_model_says_who_can_help(
     shown = text(client_of(person).get(STUDIO))
 
     assert "No model is available to this team." in shown
-    assert ("Ask the operator" in shown) == (fixture == "admin")
+    assert ("Add connection" in shown) == (fixture == "admin")
 
 
 def test_studio_lists_a_model_that_is_away_and_does_not_take_it(team: Team, member: User, client_of: ClientOf) -> None:
