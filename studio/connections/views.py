@@ -63,11 +63,11 @@ def new(request: TeamRequest) -> HttpResponse:
 @require_http_methods(_PAGE)
 def edit(request: TeamRequest, pk: int) -> HttpResponse:
     """One connection: how it does, and what can be changed of it. A part of it for htmx."""
+    part = request.GET.get("part", "")
+    if request.method != "POST" and request.htmx and part in {"row", "state"}:
+        return _part(request, pk, part)
     connection = _find(request, pk)
     if request.method != "POST":
-        part = request.GET.get("part", "")
-        if request.htmx and part in {"row", "state"}:
-            return _part(request, pk, part)
         return _edit_page(request, connection)
     form = ConnectionForm(request.POST, protocol=connection.protocol, connection=connection)
     if not form.is_valid():
@@ -172,9 +172,10 @@ def _rows(request: TeamRequest, **only: Any) -> list[Row]:
 
 
 def _part(request: TeamRequest, pk: int, part: str) -> HttpResponse:
-    [row] = _rows(request, pk=pk)
+    """How one connection does, for a page that is open; nothing in its place once it is removed."""
+    rows = _rows(request, team=request.team, pk=pk)
     template = "connections/index.html#row" if part == "row" else "connections/edit.html#state"
-    return render(request, template, {"row": row})
+    return render(request, template, {"row": rows[0]}) if rows else HttpResponse()
 
 
 def _edit_page(

@@ -52,7 +52,7 @@ def add(visitor: Visitor, protocol: str, emulator: EmulatorControl, *, key: str 
     page = visitor.page
     visitor.go("team/providers/")
     page.get_by_role("link", name="Add connection").click()
-    page.get_by_role("navigation", name="Provider").get_by_role("link", name=re.compile(f"^{TITLES[protocol]}")).click()
+    page.get_by_role("navigation", name="Provider").get_by_role("link", name=TITLES[protocol]).click()
     page.get_by_label("Name").fill(f"{TITLES[protocol]}, emulated")
     page.get_by_label("Base URL").fill(emulator.base_url)
     page.get_by_label("API key").fill(key or emulator.key)

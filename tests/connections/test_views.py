@@ -316,6 +316,14 @@ def test_result_of_a_test_is_shown(ours: Connection, owner: User, client_of: Cli
     assert "every 5s" not in state.content.decode()
 
 
+@pytest.mark.parametrize("whose", ["theirs", "shared"])
+def test_part_shows_nothing_of_connections_that_are_not_the_teams(
+    whose: str, ours: Connection, owner: User, client_of: ClientOf, request: pytest.FixtureRequest
+) -> None:
+    connection = request.getfixturevalue(whose)
+    assert client_of(owner).get(url(connection, "?part=state"), headers=HTMX).content == b""
+
+
 def test_pause_and_resume(ours: Connection, owner: User, client_of: ClientOf) -> None:
     client = client_of(owner)
     client.post(url(ours, "pause/"))
@@ -344,6 +352,8 @@ def test_remove_asks_first_and_says_what_waits(
     assert ours.removed_at is not None
     assert client.post(url(ours, "remove/")).status_code == 404
     assert client.get(url(ours)).status_code == 404
+    # An open page that hears of it shows nothing in its place.
+    assert client.get(url(ours, "?part=row"), headers=HTMX).content == b""
     assert f'href="{url(ours)}"' not in client.get(PAGE).content.decode()
     Generation.objects.update(connection=shared)
 
