@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
+from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -314,6 +315,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "rules": {"task": "studio.library.tasks.keep_rules", "schedule": 600, "options": {"expires": 600}},
     "exports": {"task": "studio.exports.tasks.prepare", "schedule": 10, "options": {"expires": 10}},
+    "ends": {
+        "task": "studio.catalogue.tasks.follow_ends",
+        "schedule": crontab(hour="4", minute="20"),
+        "options": {"expires": 3600},
+    },
     "exports-over": {"task": "studio.exports.tasks.clear", "schedule": 600, "options": {"expires": 600}},
 }
 

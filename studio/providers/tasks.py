@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from studio.accounts.models import User
 from studio.providers.adapters.errors import ADMIN_MESSAGES
 from studio.providers.models import Connection, PausedModel
-from studio.teams.models import Role
+from studio.teams.queries import admin_addresses
 
 
 @shared_task(name="studio.providers.tasks.tell_paused")
@@ -36,9 +36,7 @@ def tell_paused(connection_id: int, remote_name: str) -> None:
 
 def _addresses(connection: Connection) -> list[str]:
     """The team's admins and owners; for a shared connection, the operators."""
-    people = User.objects.filter(is_active=True)
-    if connection.team_id is None:
-        people = people.filter(is_staff=True)
-    else:
-        people = people.filter(memberships__team_id=connection.team_id, memberships__role__gte=Role.ADMIN)
-    return list(people.order_by("pk").values_list("email", flat=True))
+    if connection.team_id is not None:
+        return admin_addresses(connection.team_id)
+    operators = User.objects.filter(is_active=True, is_staff=True)
+    return list(operators.order_by("pk").values_list("email", flat=True))

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from studio.live.notify import notify
-from studio.providers.adapters.base import Adapter, Answer, Endpoint, HttpRequest
+from studio.providers.adapters.base import Adapter, Answer, Check, Endpoint, HttpRequest
 from studio.providers.adapters.errors import ProviderError
 from studio.providers.adapters.transport import ProviderClient
 from studio.providers.gateway import adapter_of, endpoint_of
@@ -55,6 +55,24 @@ def run_test(connection_id: int) -> Connection | None:
     except ProviderError as error:
         state, report, hook_secret = TestState.FAILED, _failure(error), None
     return _write_down(tested, state, report, hook_secret)
+
+
+def ask_for_check(asked: Connection) -> Check:
+    """Return what the cheapest call shows now and write nothing down; raises ProviderError.
+
+    Waits for the provider without holding a database connection.
+    """
+    adapter, endpoint = adapter_of(asked), endpoint_of(asked)
+    database.close()
+    return asyncio.run(_check(adapter, endpoint))
+
+
+async def _check(adapter: Adapter, endpoint: Endpoint) -> Check:
+    client = ProviderClient()
+    try:
+        return adapter.read_check(endpoint, await _ask(client, adapter.build_check(endpoint)))
+    finally:
+        await client.aclose()
 
 
 async def _test(adapter: Adapter, endpoint: Endpoint) -> tuple[dict[str, Any], str | None]:

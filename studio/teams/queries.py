@@ -50,6 +50,12 @@ def members_of(team: Team) -> QuerySet[Membership]:
     return Membership.objects.for_team(team).select_related("user").order_by("-role", "user__name", "user__email")
 
 
+def admin_addresses(team_id: int) -> list[str]:
+    """The e-mail addresses of a team's admins and owners."""
+    admins = Membership.objects.active().filter(team=team_id, role__gte=Role.ADMIN)
+    return list(admins.order_by("user").values_list("user__email", flat=True))
+
+
 def open_invitations_of(team: Team) -> QuerySet[Invitation]:
     """List the invitations that still wait, newest first."""
     return Invitation.objects.open().for_team(team).order_by("-pk")
