@@ -28,6 +28,7 @@ class Site:
     def __init__(self, home: Path, emulator: EmulatorControl, **settings: str) -> None:
         self.home = home
         self.emulator = emulator
+        self._has_another = False
         self._settings = {
             "ATELIER_TESTING": "1",
             "PRIVATE_HOSTS": ",".join(emulator.places),
@@ -61,6 +62,13 @@ class Site:
         """Give every team the emulator's models, as an operator would."""
         place = ["--shared", "--protocol=openai", f"--base-url={self.emulator.base_url}"]
         self.manage("add_connection", *place, "--secret-env=EMULATOR_KEY", "--name=OpenAI")
+
+    def connect_another(self) -> None:
+        """Give every team the same provider a second time, after the first, unless they have it."""
+        if not self._has_another:
+            place = ["--shared", "--protocol=openai", f"--base-url={self.emulator.base_url}"]
+            self.manage("add_connection", *place, "--secret-env=EMULATOR_KEY", "--name=Another")
+            self._has_another = True
 
     def new_team(self, name: str, *, credits: int) -> str:
         """Add a team of the first person and return its address part."""
