@@ -67,12 +67,14 @@ def test_list_says_what_each_model_can_do_and_costs(
 
 
 def test_list_of_a_team_without_connections_says_where_models_come_from(
-    team: Team, other_team: Team, viewer: User, client_of: ClientOf
+    team: Team, other_team: Team, viewer: User, admin: User, client_of: ClientOf
 ) -> None:
     connect(other_team, "Theirs")
-    text = text_of(client_of(viewer).get(MODELS))
-    assert "No models yet" in text
-    assert "gpt-image" not in text
+    for person in (viewer, admin):
+        text = text_of(client_of(person).get(MODELS))
+        assert "No models yet" in text
+        assert "gpt-image" not in text
+        assert ('href="/t/halden-co/team/providers/new/"' in text) is (person == admin)
 
 
 @pytest.mark.parametrize(
