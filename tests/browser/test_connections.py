@@ -89,7 +89,7 @@ def test_six_providers_are_added_and_tested(
 
     line.get_by_role("link", name="OpenAI, emulated", exact=True).click()
     expect(page.get_by_text("The key is accepted")).to_be_visible()
-    page.get_by_role("button", name="Test").click()
+    page.get_by_role("button", name="Test OpenAI, emulated").click()
     expect(page.get_by_text("Testing")).to_have_count(0)
     visitor.inspect("connection")
 
