@@ -68,7 +68,11 @@ def _store_is_back(give_up: float) -> bool:
 def _store_all(worker: Engine, attempt: Attempt, result: ImageResult) -> list[Picture | Missing]:
     images = dict(enumerate(result.images[: attempt.images]))
     # The gate is for CPU work: a slow place elsewhere must not hold up what others deliver.
-    fetches = {index: _fetch(worker, attempt, index, image.url) for index, image in images.items() if image.url}
+    fetches = {
+        index: _fetch(worker, attempt, index, image.url)
+        for index, image in images.items()
+        if image.data is None and image.url
+    }
     pictures: dict[int, Picture | Missing] = {}
     for index, image in images.items():
         if index in fetches:

@@ -55,8 +55,9 @@ def test_skip_link_comes_first_and_leads_to_the_content(maya: Visitor) -> None:
 
 def test_tab_goes_through_the_composer_in_reading_order(studio: Visitor) -> None:
     studio.field("Prompt").focus()
-    order = [tab(studio) for _ in range(6)]
-    assert order == ["Model", "Quality", "Size", "Images", "Background", "Format"]
+    order = [tab(studio) for _ in range(8)]
+    pictures = ["Add reference images", "pick from the\xa0library"]
+    assert order == [*pictures, "Model", "Quality", "Size", "Images", "Background", "Format"]
 
 
 def test_focus_can_be_seen(studio: Visitor) -> None:

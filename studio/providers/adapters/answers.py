@@ -216,7 +216,7 @@ class _Item(BaseModel):
 
 
 def read_image(value: object) -> ReceivedImage:
-    """Read one item in OpenAI's shape: base64, or else an address."""
+    """Read one item in OpenAI's shape: base64, an address, or both."""
     try:
         item = _Item.model_validate(value)
     except ValidationError:
@@ -224,7 +224,8 @@ def read_image(value: object) -> ReceivedImage:
     revised = storable_text(item.revised_prompt, REVISED_LIMIT) or None
     if item.b64_json:
         try:
-            return ReceivedImage(data=decode_base64(item.b64_json), revised_prompt=revised)
+            data = decode_base64(item.b64_json)
+            return ReceivedImage(data=data, url=image_at(item.url).url, revised_prompt=revised)
         except ValueError:
             return ReceivedImage(revised_prompt=revised, reason="The picture’s data is damaged.")
     return image_at(item.url, revised)

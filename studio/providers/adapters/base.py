@@ -102,7 +102,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ReceivedImage:
-    """One item of an answer: bytes, an address to fetch them from, or the reason why there is neither."""
+    """One item of an answer: bytes, an address to fetch them from where there are none, or the reason for neither."""
 
     data: bytes | None = field(default=None, repr=False)
     url: str | None = None
