@@ -70,6 +70,8 @@ _RENEW = """
 
 
 _NO_LIMIT = 1000
+# One that waits in the queue to be repeated is not about to leave.
+_LEASED = Q(generation__state=GenerationState.RUNNING, generation__lease_expires_at__isnull=False)
 
 
 class Fenced(Exception):
@@ -144,7 +146,9 @@ def newest_claim(generation_id: int) -> Claim | None:
 def give_back(claim: Claim) -> None:
     """Return a generation to the queue with whatever has not been sent; what was sent stays as it is."""
     with fenced(claim) as generation:
-        planned = Attempt.objects.filter(generation=generation, state=AttemptState.PLANNED)
+        # A repetition of a call that may have been taken keeps its name, and with it its outputs.
+        fresh = Q(state=AttemptState.PLANNED, possible_cost=False)
+        planned = Attempt.objects.filter(fresh, generation=generation)
         Output.objects.filter(attempt__in=planned, state=OutputState.RUNNING).update(
             state=OutputState.WAITING, attempt=None
         )
@@ -212,7 +216,7 @@ def _room(connection: Connection | None) -> int:
 def _is_trying(connection: Connection) -> bool:
     """Whether a call is under way that will show if the provider is back."""
     under_way = (AttemptState.PLANNED, AttemptState.SENT)
-    return Attempt.objects.filter(connection=connection, state__in=under_way).exists()
+    return Attempt.objects.filter(_LEASED, connection=connection, state__in=under_way).exists()
 
 
 def _is_due(generation: Generation) -> bool:
@@ -223,7 +227,7 @@ def _is_due(generation: Generation) -> bool:
 
 def _asked_last_minute(connection: Connection) -> int:
     # Planned calls leave in a moment: without them, all who claim before the first is sent would find room.
-    planned = Q(sent_at=None, state=AttemptState.PLANNED)
+    planned = _LEASED & Q(sent_at=None, state=AttemptState.PLANNED)
     recent = Attempt.objects.filter(planned | Q(sent_at__gt=Now() - timedelta(minutes=1)), connection=connection)
     total: int = recent.aggregate(total=Coalesce(Sum("images"), 0))["total"]
     return total

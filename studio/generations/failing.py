@@ -32,7 +32,10 @@ _ENDS: Final = {OutcomeUnknown.kind: OutputState.INTERRUPTED, JobCancelled.kind:
 def fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
     """Commit a failed call under the claim's fence."""
     with fenced(claim) as generation:
-        note(generation, attempt, error)
+        # A repetition after a lost confirmation finds it written down.
+        still_open = (AttemptState.SENT, AttemptState.ANSWERED)
+        if Attempt.objects.filter(pk=attempt.pk, state__in=still_open).exists():
+            note(generation, attempt, error)
 
 
 def note(generation: Generation, attempt: Attempt, error: ProviderError) -> None:

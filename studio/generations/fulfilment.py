@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from studio.core.crash import crash_point
 from studio.generations import claiming, delivery, failing, recovery
@@ -24,7 +24,7 @@ from studio.generations.results import result_from_json
 from studio.generations.spool import forget_answer, spool_path
 from studio.generations.unpacking import is_stale, store_patiently
 from studio.providers.adapters.base import Answer, HttpRequest, ImageRequest, ImageResult, JobAccepted
-from studio.providers.adapters.errors import OutcomeUnknown, ProviderError, Unreachable
+from studio.providers.adapters.errors import InputsAway, OutcomeUnknown, ProviderError, Unreachable
 from studio.providers.gateway import adapter_of, endpoint_of
 
 logger = logging.getLogger(__name__)
@@ -148,10 +148,12 @@ def _call(worker: Engine, claim: Claim, attempt: Attempt) -> Future[Answer]:
         request = sending.enter_context(with_inputs(request_of(attempt), attempt))
         request = _uploaded(worker, claim, attempt, request)
         http_request = _built(worker, attempt, request)
-    except ProviderError as error:
+    except (ProviderError, OSError, DatabaseError) as error:
+        # Nothing has left: what broke here is no lost call.
         sending.close()
+        away = InputsAway(f"The call could not be made ready: {error}")
         refused: Future[Answer] = Future()
-        refused.set_exception(error)
+        refused.set_exception(error if isinstance(error, ProviderError) else away)
         return refused
     call = worker.submit(
         worker.client.send(

@@ -384,7 +384,7 @@ def _note_troubles(batch: _Batch) -> None:
 def _pause(attempt: Attempt, pace: float, told: Told) -> tuple[float, float]:
     """How many seconds to wait before the next question, and how many the provider insists on."""
     wanted = told.retry_after if isinstance(told, ProviderError) and told.retry_after else 0.0
-    return max(pace, min(LONGEST_PAUSE, pace * GROWTH**attempt.polls)), min(wanted, 60.0)
+    return max(pace, min(LONGEST_PAUSE, pace * GROWTH ** min(attempt.polls, 50))), min(wanted, 60.0)
 
 
 def _ask_later(pauses: Mapping[int, tuple[float, float]]) -> None:

@@ -3,12 +3,13 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from studio.generations.claiming import Claim, fenced
-from studio.generations.models import REMOTE_STATES, Attempt, AttemptState, Generation, Output, OutputState
+from studio.generations.models import REMOTE_STATES, Attempt, AttemptState, Generation, Output, OutputState, Preview
 from studio.generations.spool import spool_path
 from studio.live.notify import notify
 from studio.providers.adapters.base import Answer
@@ -77,7 +78,7 @@ def _spooled(attempt: Attempt) -> Answer | None:
         return None
     return Answer(
         status=attempt.status_code or 200,
-        headers={},
+        headers=_headers_of(path),
         body=path,
         size=path.stat().st_size,
         elapsed_ms=attempt.latency_ms or 0,
@@ -85,11 +86,19 @@ def _spooled(attempt: Attempt) -> Answer | None:
     )
 
 
+def _headers_of(path: Path) -> dict[str, str]:
+    """The headers died with the worker; that an answer is a stream shows in its first bytes."""
+    with path.open("rb") as file:
+        is_stream = file.read(6).startswith((b"event:", b"data:", b":"))
+    return {"content-type": "text/event-stream"} if is_stream else {}
+
+
 def _end_unknown(attempt: Attempt) -> None:
     logger.warning("The outcome of attempt %s is unknown; it may have been paid for.", attempt.pk)
     attempt.outputs.filter(state=OutputState.RUNNING).update(
         state=OutputState.INTERRUPTED, reason="outcome_unknown", message=UNKNOWN, ended_at=Now()
     )
+    Preview.objects.filter(output__attempt=attempt).exclude(output__state=OutputState.RUNNING).delete()
     Attempt.objects.filter(pk=attempt.pk).update(
         state=AttemptState.UNKNOWN, error_kind="outcome_unknown", possible_cost=True, ended_at=Now()
     )
@@ -99,6 +108,7 @@ def _give_up(generation: Generation) -> None:
     logger.error("Generation %s took %s workers down and is given up.", generation.pk, generation.kills)
     unended = Output.objects.filter(generation=generation, state__in=[OutputState.WAITING, OutputState.RUNNING])
     unended.update(state=OutputState.FAILED, reason="poison", message=POISON, ended_at=Now())
+    Preview.objects.filter(output__generation=generation).delete()
     sent = generation.attempts.filter(state__in=[AttemptState.SENT, AttemptState.ANSWERED, *REMOTE_STATES])
     sent.update(state=AttemptState.UNKNOWN, error_kind="poison", possible_cost=True, ended_at=Now())
     generation.attempts.filter(state=AttemptState.PLANNED).update(state=AttemptState.CANCELLED, ended_at=Now())

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from studio.live.notify import notify
 from studio.providers.adapters.errors import (
+    InputsAway,
     OutcomeUnknown,
     Pauses,
     ProviderError,
@@ -49,7 +50,7 @@ def note_failure(*, connection_id: int, remote_name: str, error: ProviderError, 
         _slow_down(connection_id, min(pause, LONGEST_QUOTA))
     elif isinstance(error, RateLimited):
         _slow_down(connection_id, min(pause, LONGEST_SLOWDOWN))
-    elif isinstance(error, _UPSTREAM):
+    elif isinstance(error, _UPSTREAM) and not isinstance(error, InputsAway):
         _count_failure(connection_id)
 
 

@@ -3,7 +3,8 @@
     ProviderError
     ├── Unsupported          build_request: the provider cannot do that; nothing was sent
     ├── Unreachable          no byte left this machine; may be tried again
-    │   └── AddressRefused   the address is private, not https, or not allowed
+    │   ├── AddressRefused   the address is private, not https, or not allowed
+    │   └── InputsAway       the pictures that go along could not be read here
     ├── OutcomeUnknown       the line broke after the request left; never sent again blindly
     ├── BadAnswer            an answer without a usable picture
     ├── JobTimedOut          a job that did not end in time
@@ -104,6 +105,12 @@ class AddressRefused(Unreachable):
     admin_message = (
         "The base URL leads to a private address, or is not https. The operator can list it in PRIVATE_HOSTS."
     )
+
+
+class InputsAway(Unreachable):
+    """Our own store or disk did not give the pictures that go along; it says nothing about the provider."""
+
+    elsewhere = False
 
 
 class OutcomeUnknown(ProviderError):
