@@ -60,7 +60,9 @@ class Health:
 
 def connections_for(team: Team) -> QuerySet[Connection]:
     """The team's own and then the shared ones, with the models that pause there and `last_success`: two queries."""
-    good = Attempt.objects.filter(connection=OuterRef("pk"), state__in=_GOOD).order_by("-sent_at")
+    # The team's own calls only: when others use a shared connection is nobody's business.
+    ours = Attempt.objects.filter(connection=OuterRef("pk"), generation__team=team)
+    good = ours.filter(state__in=_GOOD).order_by("-sent_at")
     last_success: Any = Subquery(good.values("sent_at")[:1], output_field=DateTimeField())
     return (
         Connection.objects.open_to(team)

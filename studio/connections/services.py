@@ -1,7 +1,7 @@
 """Adding connections with the models they bring, and having them tested by a worker."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -9,9 +9,12 @@ from studio.accounts.models import User
 from studio.catalogue.services import sync_catalogue
 from studio.connections.tasks import test_connection
 from studio.providers import testing
+from studio.providers.errors import ConnectionRefused
 from studio.providers.models import Connection
 from studio.providers.services import create_connection
 from studio.teams.models import Team
+
+MOST_CONNECTIONS: Final = 100
 
 
 @transaction.atomic
@@ -31,6 +34,8 @@ def add_connection(
 
     Raises ConnectionRefused, and CatalogueUnreadable where the operator's files are damaged.
     """
+    if Connection.objects.kept().filter(team=team).count() >= MOST_CONNECTIONS:
+        raise ConnectionRefused(f"A team has at most {MOST_CONNECTIONS} connections. Remove one first.")
     connection = create_connection(
         team=team,
         name=name,

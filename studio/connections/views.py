@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -185,7 +185,10 @@ def _edit_page(
     form: ConnectionForm | None = None,
     key_form: SecretForm | None = None,
 ) -> HttpResponse:
-    [row] = _rows(request, pk=connection.pk)
+    rows = _rows(request, pk=connection.pk)
+    if not rows:
+        raise Http404("This connection has been removed.")
+    [row] = rows
     context = {
         "row": row,
         "form": form or ConnectionForm(protocol=connection.protocol, connection=connection),

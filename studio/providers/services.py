@@ -16,6 +16,7 @@ from studio.live.notify import notify
 from studio.providers.adapters.address import check_url
 from studio.providers.adapters.errors import AddressRefused
 from studio.providers.adapters.registry import ADAPTERS
+from studio.providers.adapters.text import WINDOW, storable_text
 from studio.providers.errors import ConnectionRefused
 from studio.providers.gateway import adapter_of
 from studio.providers.models import Connection
@@ -142,7 +143,7 @@ def take_settings(
 
     A secret without another address replaces the one there is, none keeps it.
     """
-    connection.name = name.strip()
+    connection.name = " ".join(storable_text(name, WINDOW).split())
     if not 0 < len(connection.name) <= LONGEST_NAME:
         raise ConnectionRefused(f"The name must have 1 to {LONGEST_NAME} characters.", field="name")
     if not 1 <= max_in_flight <= MOST or not (per_minute is None or 1 <= per_minute <= MOST):

@@ -19,6 +19,8 @@ from studio.providers.health import resume
 from studio.providers.models import Connection, TestState
 
 ASK_SECONDS: Final = 20.0
+# Each waits in a worker's thread that the generations of all teams need as well.
+MOST_AT_ONCE: Final = 10
 # A test that says nothing for so long was lost with its worker.
 LOST: Final = timedelta(minutes=2)
 
@@ -30,9 +32,12 @@ def is_running(connection: Connection) -> bool:
 
 
 def begin(connection: Connection) -> bool:
-    """Note that a test begins; False if one is under way already, or the connection is gone."""
+    """Note that a test begins; False if it is under way already, the connection is gone, or too many are tested."""
     now = timezone.now()
     under_way = Q(test_state=TestState.RUNNING, tested_at__gt=now - LOST)
+    team_id = connection.team_id
+    if team_id is not None and Connection.objects.filter(under_way, team=team_id).count() >= MOST_AT_ONCE:
+        return False
     free = Connection.objects.kept().filter(pk=connection.pk).exclude(under_way)
     begun = free.update(test_state=TestState.RUNNING, tested_at=now)
     if begun:

@@ -41,7 +41,7 @@ def row(health: Health = WELL, *, last_success: Any = NOW, **facts: Any) -> Row:
         (row(failures=4), "Healthy", "ok"),
         (row(resume_at=NOW + timedelta(hours=1)), "Rate limited", "warn"),
         (row(resume_at=NOW - timedelta(hours=1)), "Healthy", "ok"),
-        (row(test_state="running", tested_at=NOW), "Testing", "busy"),
+        (row(test_state="running", tested_at=NOW + timedelta(hours=1)), "Testing", "busy"),
         (row(test_state="running", tested_at=NOW - timedelta(hours=1)), "Healthy", "ok"),
     ],
 )

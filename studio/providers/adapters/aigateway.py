@@ -104,7 +104,7 @@ class AIgatewayHooks:
         document = reply.document()
         reply.raise_refusal(_find_fault(document))
         secret = document.get("secret")
-        if not isinstance(secret, str) or not 0 < len(secret) <= SECRET_LIMIT:
+        if not isinstance(secret, str) or not 0 < len(secret) <= SECRET_LIMIT or not secret.isascii():
             raise reply.failure(BadAnswer, "The answer holds no webhook secret.")
         return secret
 
