@@ -442,10 +442,11 @@ def test_bad_items_leave_the_good_ones(tmp_path: Path) -> None:
     assert (images[0].data, images[9].url) == (b"picture", "https://results.example/1.png")
 
 
-def test_bytes_win_over_an_address(tmp_path: Path) -> None:
-    item = {"b64_json": PICTURE, "url": "https://results.example/1.png"}
+def test_bytes_come_with_the_address_that_stands_beside_them(tmp_path: Path) -> None:
+    address = "https://results.example/1.png"
+    item = {"b64_json": PICTURE, "url": address}
 
-    assert read(tmp_path, {"data": [item]}).images == (ReceivedImage(data=b"picture"),)
+    assert read(tmp_path, {"data": [item]}).images == (ReceivedImage(data=b"picture", url=address),)
 
 
 def test_texts_are_made_storable(tmp_path: Path) -> None:
