@@ -33,9 +33,10 @@ _SIDEWAYS = """() => {
 _STILL = """() => document.getAnimations()
   .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
   .forEach((one) => one.finish())"""
-# A new width takes some frames to reach everything that follows it: measured is what stays for ten of them.
-_SETTLED = """() => new Promise((done) => {
-  let [width, same, left] = [-1, 0, 120];
+# What follows a new width does so in the frames after it, and frames are dear where no graphics card draws them: only
+# a page that seems too wide is given more of them.
+_FRAMES = """(most) => new Promise((done) => {
+  let [width, same, left] = [-1, 0, most];
   const look = () => {
     const now = document.documentElement.scrollWidth;
     same = now === width ? same + 1 : 0;
@@ -86,13 +87,20 @@ def inspect(page: Page, name: str) -> None:
         found += [f"{name} {theme} {width}: {line}" for line in _violations(page)]
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        page.evaluate(_SETTLED)
-        overflow = page.evaluate(_SIDEWAYS)
+        overflow = _sideways(page)
         found += [f"{name} {width} scrolls sideways by {overflow}"] if overflow else []
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     if viewport:
         page.set_viewport_size(viewport)
     assert not found, "\n".join(found)
+
+
+def _sideways(page: Page) -> str:
+    for frames in (2, 120):
+        page.evaluate(_FRAMES, frames)
+        if not (overflow := str(page.evaluate(_SIDEWAYS))):
+            break
+    return overflow
 
 
 def _violations(page: Page) -> list[str]:
