@@ -1,16 +1,16 @@
-"""An admin connects each provider, sees what a test shows, and how the connection does."""
+"""An admin connects each provider, makes pictures with it, and sees how the connection does."""
 
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.site import FIRST_PERSON, Site
 from tests.browser.visitor import Visitor
 from tests.emulators.control import EmulatorControl
-from tests.generations.providers import all_emulators
+from tests.generations.providers import MODELS, all_emulators
 from tests.runtime.processes import new_home
 
 pytestmark = pytest.mark.browser
@@ -23,8 +23,15 @@ TITLES = {
     "aimlapi": "AI/ML API",
     "cloudflare": "Cloudflare",
 }
-# One of each provider that outlives 2026 is what the composer offers.
-MODEL = "gpt-image-2"
+MODEL = MODELS["openai"]
+CANNOT_EDIT = "aimlapi-gpt-image-1.5"
+# What an operator may write: these two are announced to end, and are wanted here after that too.
+CATALOGUE = f"""
+model = [
+  {{ slug = "{MODELS["aigateway"]}", retires_on = 2999-01-01 }},
+  {{ slug = "{CANNOT_EDIT}", retires_on = 2999-01-01 }},
+]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +46,8 @@ def connected_site(emulators: dict[str, EmulatorControl]) -> Iterator[Site]:
     """An installation that may call all of them, and has only the rehearsal."""
     places = ",".join(place for emulator in emulators.values() for place in emulator.places)
     with new_home() as home:
+        (home / "catalogue").mkdir()
+        (home / "catalogue" / "lasting.toml").write_text(CATALOGUE)
         started = Site(home, emulators["openai"], **FIRST_PERSON, PRIVATE_HOSTS=places)
         try:
             yield started
@@ -48,9 +57,8 @@ def connected_site(emulators: dict[str, EmulatorControl]) -> Iterator[Site]:
 
 
 def add(visitor: Visitor, protocol: str, emulator: EmulatorControl, *, key: str = "") -> None:
-    """Add a connection by the page, as its provider needs it."""
+    """From the list of connections, add one as its provider needs it; that leads back to the list."""
     page = visitor.page
-    visitor.go("team/providers/")
     page.get_by_role("link", name="Add connection").click()
     page.get_by_role("navigation", name="Provider").get_by_role("link", name=TITLES[protocol]).click()
     page.get_by_label("Name").fill(f"{TITLES[protocol]}, emulated")
@@ -64,7 +72,33 @@ def add(visitor: Visitor, protocol: str, emulator: EmulatorControl, *, key: str 
     page.wait_for_url(re.compile("/team/providers/$"))
 
 
-def test_six_providers_are_added_and_tested(
+def line_of(visitor: Visitor, protocol: str) -> Locator:
+    """The connection's line in the list."""
+    return visitor.page.locator(".links > li").filter(has_text=f"{TITLES[protocol]}, emulated")
+
+
+def take_to_composer(visitor: Visitor, card: Locator) -> None:
+    """Press Edit on the card's picture, and see the picture and its model in the composer."""
+    card.locator(".tile").hover()
+    card.get_by_role("button", name="Edit this image").click()
+    expect(visitor.page.get_by_role("button", name="Remove reference image 1")).to_be_visible()
+
+
+def see_that_it_cannot_edit(visitor: Visitor, model: str) -> None:
+    """With a picture in the composer, choose a model that takes none: it says so, refuses, and then offers none."""
+    references = visitor.page.locator("#references")
+    visitor.choose("Model", model)
+    expect(references).to_contain_text("takes no reference images.")
+    expect(references.get_by_label("Add reference images")).to_have_count(0)
+    with visitor.ears.expecting("status of 422"):
+        visitor.field("Prompt").fill("Never sent")
+        visitor.generate.click()
+        expect(references.locator(".bad")).to_contain_text("takes no reference images.")
+    references.get_by_role("button", name="Remove reference image 1").click()
+    expect(references).to_have_text("")
+
+
+def test_six_providers_are_added_and_generate_and_edit(
     connected_site: Site, emulators: dict[str, EmulatorControl], visit: Visit
 ) -> None:
     visitor = visit(connected_site).sign_in()
@@ -73,21 +107,36 @@ def test_six_providers_are_added_and_tested(
     visitor.inspect("connections-shared-only")
     for protocol, emulator in emulators.items():
         add(visitor, protocol, emulator)
-        line = page.locator(".links > li").filter(has_text=f"{TITLES[protocol]}, emulated")
-        # The worker tests it, and the line says so by itself.
-        expect(line.get_by_text("Never used")).to_be_visible()
-        expect(line).to_contain_text(f"key ending {emulator.key[-4:]}")
-    visitor.inspect("connections")
+    # The worker tests each, and the lines say so by themselves.
+    for protocol, emulator in emulators.items():
+        expect(line_of(visitor, protocol).get_by_text("Never used")).to_be_visible()
+        expect(line_of(visitor, protocol)).to_contain_text(f"key ending {emulator.key[-4:]}")
 
     visitor.go("studio/")
-    visitor.make("Three stoneware vases", model=MODEL)
+    made = {protocol: visitor.submit(f"Vases by {protocol}", model=MODELS[protocol]) for protocol in emulators}
+    edited = {}
+    for protocol, card in made.items():
+        visitor.wait_for(card, "succeeded")
+        take_to_composer(visitor, card)
+        expect(visitor.field("Model")).to_have_value(MODELS[protocol])
+        edited[protocol] = visitor.submit(f"Bowls by {protocol}", model=MODELS[protocol])
+    take_to_composer(visitor, made["aimlapi"])
+    see_that_it_cannot_edit(visitor, CANNOT_EDIT)
+    for protocol, card in edited.items():
+        visitor.wait_for(card, "succeeded")
+        expect(card.get_by_role("link", name="Reference image 1")).to_be_visible()
+        paid = [(record["prompt"], record["paid"]) for record in emulators[protocol].requests()]
+        assert paid == [(f"Vases by {protocol}", 1), (f"Bowls by {protocol}", 1)]
+
     visitor.go("team/providers/")
-    line = page.locator(".links > li").filter(has_text="OpenAI, emulated")
-    expect(line.get_by_text("Healthy")).to_be_visible()
-    expect(line).to_contain_text(re.compile(r"Succeeded\s*100%"))
+    for protocol in emulators:
+        line = line_of(visitor, protocol)
+        expect(line.get_by_text("Healthy")).to_be_visible()
+        expect(line).to_contain_text(re.compile(r"Last success \S"))
+        expect(line).to_contain_text(re.compile(r"Succeeded\s*100%"))
     visitor.inspect("connections-used")
 
-    line.get_by_role("link", name="OpenAI, emulated", exact=True).click()
+    line_of(visitor, "openai").get_by_role("link", name="OpenAI, emulated", exact=True).click()
     expect(page.get_by_text("The key is accepted")).to_be_visible()
     page.get_by_role("button", name="Test OpenAI, emulated").click()
     expect(page.get_by_text("Testing")).to_have_count(0)
@@ -99,8 +148,9 @@ def test_rejected_key_is_seen_and_replaced(
 ) -> None:
     visitor = visit(connected_site, team=connected_site.new_team("Key trouble", credits=50)).sign_in()
     page, emulator = visitor.page, emulators["openai"]
+    visitor.go("team/providers/")
     add(visitor, "openai", emulator, key="sk-wrong-0123456789-wxyz")
-    line = page.locator(".links > li").filter(has_text="OpenAI, emulated")
+    line = line_of(visitor, "openai")
     expect(line.get_by_text("Key rejected")).to_be_visible()
     visitor.inspect("connections-rejected")
 
@@ -134,6 +184,7 @@ def test_connection_without_javascript(
     team = connected_site.new_team("Plain connections", credits=50)
     visitor = visit(connected_site, team=team, quick=False).sign_in()
     page = visitor.page
+    visitor.go("team/providers/")
     add(visitor, "pixapi", emulators["pixapi"])
     page.get_by_role("link", name="Pixapi, emulated", exact=True).click()
     page.get_by_label("Pictures a minute").fill("7")

@@ -8,7 +8,7 @@ from tests.browser.inspecting import Ears, inspect
 from tests.browser.site import EMAIL, PASSWORD, TEAM, Site
 
 # Composed pages wait for real processes on a busy machine; a healthy one needs a fraction of it.
-PATIENCE = 20_000
+PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 LIVE = ("queued", "running")
 _HIDE = """() => {
