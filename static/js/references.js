@@ -2,10 +2,9 @@
 // htmx sends as soon as it changes. What comes while an earlier batch is under way follows it.
 //   <div class="drop" data-drop> … <input type="file" name="references">
 
-import { filesIn } from "./files.js";
+import { receive } from "./dropping.js";
 
 const field = () => document.querySelector("#compose [data-drop] input[type=file]");
-const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
 
 let waiting = [];
 let sending = null; // the context of the request under way
@@ -21,42 +20,21 @@ const send = () => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 };
 
-const add = (files) => {
-  waiting.push(...files);
-  send();
-};
-
-const mark = (isOver) => field()?.closest("[data-drop]").classList.toggle("is-over", isOver);
-
 const tell = (text) => {
   const note = document.getElementById("composer-note");
   if (note) note.textContent = text;
 };
 
+const mark = (isOver) => field()?.closest("[data-drop]").classList.toggle("is-over", isOver);
+
+const add = (files) => {
+  if (!field()) return tell("This model takes no reference images.");
+  waiting.push(...files);
+  return send();
+};
+
 if (document.getElementById("compose")) {
-  let depth = 0;
-  document.addEventListener("dragenter", (event) => {
-    if (!hasFiles(event)) return;
-    depth += 1;
-    mark(true);
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (hasFiles(event)) mark((depth -= 1) > 0);
-  });
-  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
-  document.addEventListener("drop", async (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    depth = 0;
-    mark(false);
-    add(await filesIn(event.dataTransfer));
-  });
-  document.addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0 || !field()) return;
-    event.preventDefault();
-    add(files);
-  });
+  receive(mark, add);
   document.addEventListener("htmx:before:request", (event) => {
     if (event.target.matches?.(".drop input[type=file]")) sending = event.detail.ctx;
     hadFocus = document.activeElement?.closest("#references") != null;

@@ -3,7 +3,8 @@
 //   [data-upload] opens the panel's <dialog>; without script it leads to the page of the same form.
 // What was added comes into the grid by the same event as what others add: library-changed on <body>.
 
-import { filesIn, isPicture, refusalOf } from "./files.js";
+import { receive } from "./dropping.js";
+import { isPicture, refusalOf } from "./files.js";
 
 const AT_ONCE = 3;
 const form = document.querySelector("[data-uploads]");
@@ -160,8 +161,6 @@ const onClick = (event) => {
   }
 };
 
-const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
-let depth = 0;
 const mark = (isOver) => document.body.classList.toggle("dropping", isOver);
 
 if (form) {
@@ -173,26 +172,6 @@ if (form) {
     event.target.value = "";
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  document.addEventListener("dragenter", (event) => {
-    if (!hasFiles(event)) return;
-    depth += 1;
-    mark(true);
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (hasFiles(event)) mark((depth -= 1) > 0);
-  });
-  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
-  document.addEventListener("drop", async (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    depth = 0;
-    mark(false);
-    take(await filesIn(event.dataTransfer));
-  });
-  document.addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length) event.preventDefault();
-    take(files);
-  });
+  receive(mark, take);
   addEventListener("beforeunload", (event) => inState("waiting", "sending").length && event.preventDefault());
 }

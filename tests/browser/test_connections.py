@@ -7,9 +7,11 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Visit
+from tests.browser.handing import hand_over
 from tests.browser.site import FIRST_PERSON, Site
 from tests.browser.visitor import Visitor
 from tests.emulators.control import EmulatorControl
+from tests.factories import small_png
 from tests.generations.providers import MODELS, all_emulators
 from tests.runtime.processes import new_home
 
@@ -96,6 +98,8 @@ def see_that_it_cannot_edit(visitor: Visitor, model: str) -> None:
         expect(references.locator(".bad")).to_contain_text("takes no reference images.")
     references.get_by_role("button", name="Remove reference image 1").click()
     expect(references).to_have_text("")
+    hand_over(visitor.page, "paste", "boat.png", small_png(7301))
+    expect(visitor.page.locator("#composer-note")).to_have_text("This model takes no reference images.")
 
 
 def test_six_providers_are_added_and_generate_and_edit(
