@@ -9,6 +9,13 @@ import { isPicture, refusalOf } from "./files.js";
 const AT_ONCE = 3;
 const form = document.querySelector("[data-uploads]");
 
+// What to say where the server did not answer with a line, and whether the same again may end better.
+const lineless = (status) => {
+  if (status === 413) return ["The file is too large to be sent.", false];
+  if (status === 0 || status >= 500) return ["The connection broke. Nothing was added.", true];
+  return ["Nothing was added. Load the page again to see whether you may still upload here.", false];
+};
+
 class Transfer {
   constructor(file, line) {
     this.file = file;
@@ -45,7 +52,7 @@ class Transfer {
     const answer = document.createElement("template");
     answer.innerHTML = request.getResponseHeader("Content-Type")?.startsWith("text/html") ? request.responseText : "";
     const line = answer.content.querySelector("[data-outcome]");
-    if (!line) this.fail(request.status === 413 ? "The file is too large to be sent." : "The connection broke. Nothing was added.");
+    if (!line) this.fail(...lineless(request.status));
     else {
       this.line.replaceWith(line);
       this.line = line;

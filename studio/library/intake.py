@@ -7,7 +7,7 @@ and what goes elsewhere; see `clean.py`.
 import logging
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -21,7 +21,7 @@ from studio.library import files, names
 from studio.library.binning import restore_assets
 from studio.library.clean import cleaned
 from studio.library.collecting import collect
-from studio.library.errors import BadImage, StorageFull, StoreDown
+from studio.library.errors import BadImage, CollectionGone, StorageFull, StoreDown
 from studio.library.models import Asset, Collection, Source
 from studio.library.provenance import marked, packet_for
 from studio.library.services import add_asset
@@ -44,6 +44,8 @@ class Uploaded:
     asset: Asset
     is_new: bool
     was_restored: bool
+    # In the library alone: the collection that it was meant for is going, or gone.
+    is_left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,22 +68,26 @@ def add_upload(
 ) -> Uploaded:
     """Add an uploaded file to a team's library; the same file again is the same picture, and leaves its bin.
 
-    With a collection, the picture is filed there too, also one that the library had. Raises BadImage for what is no
-    picture that can be kept, StorageFull, StoreDown, and Unavailable where too many wait already. Not inside a
-    transaction: files are written before the row, and removed again when there is none.
+    With a collection, the picture is filed there too, also one that the library had, unless the collection goes
+    meanwhile. Raises BadImage for what is no picture that can be kept, StorageFull, StoreDown, and Unavailable where
+    too many wait already. Not inside a transaction: files are written before the row, and removed again when there is
+    none.
     """
     uploaded = _take(team, actor, file, clean_file_name(file_name))
     if collection is not None:
-        collect(asset_ids=[uploaded.asset.pk], collection=collection, actor_id=actor.pk)
+        try:
+            collect(asset_ids=[uploaded.asset.pk], collection=collection, actor_id=actor.pk)
+        except CollectionGone:
+            return replace(uploaded, is_left_out=True)
     return uploaded
 
 
 def _take(team: Team, actor: User, file: File[Any], file_name: str) -> Uploaded:
     if file.size > MAX_BYTES:
         raise BadImage(TOO_HEAVY)
-    known = _find(team, _digest_of(file))
+    known = _known(team, _digest_of(file))
     if known is not None:
-        return _known(team, known)
+        return known
     with turn():
         file.seek(0)
         upload = _read(file.read())
@@ -93,10 +99,10 @@ def _take(team: Team, actor: User, file: File[Any], file_name: str) -> Uploaded:
     except IntegrityError:
         # Somebody uploaded the same file at the same moment, and was a little earlier.
         _forget(team, upload)
-        known = _find(team, upload.received.sha256)
+        known = _known(team, upload.received.sha256)
         if known is None:
             raise
-        return _known(team, known)
+        return known
     return Uploaded(asset, is_new=True, was_restored=False)
 
 
@@ -121,10 +127,16 @@ def _find(team: Team, digest: str) -> Asset | None:
     return uploaded or kept.filter(sha256=digest).order_by("pk").first()
 
 
-def _known(team: Team, asset: Asset) -> Uploaded:
-    restored = bool(asset.binned_at and restore_assets(team_id=team.pk, asset_ids=[asset.pk]))
+def _known(team: Team, digest: str) -> Uploaded | None:
+    """Find the picture of a file, out of its bin; None where there is none, or where it was purged at this moment."""
+    asset = _find(team, digest)
+    if asset is None or asset.binned_at is None:
+        return Uploaded(asset, is_new=False, was_restored=False) if asset else None
+    restored = bool(restore_assets(team_id=team.pk, asset_ids=[asset.pk]))
+    asset.refresh_from_db(fields=["binned_at", "binned_by", "purged_at"])
+    if asset.purged_at is not None:
+        return None
     if restored:
-        asset.refresh_from_db(fields=["binned_at", "binned_by"])
         notify(team_id=team.pk, event="library", id=asset.pk)
     return Uploaded(asset, is_new=False, was_restored=restored)
 

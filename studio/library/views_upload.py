@@ -35,6 +35,7 @@ _TEXTS: Final = {
     "known": "Already in the library.",
     "restored": "Was in the bin and is back in the library.",
 }
+_LEFT_OUT: Final = "In the library, but in no collection: this one is being deleted."
 
 
 @team_required(Role.MEMBER)
@@ -82,4 +83,5 @@ def _take(request: TeamRequest, file: "UploadedFile[bytes]", collection: Collect
     except StudioError as error:
         return Outcome(name or _NAMELESS, "refused", error.http_status, error.message)
     kind = "added" if uploaded.is_new else "restored" if uploaded.was_restored else "known"
-    return Outcome(name or _NAMELESS, kind, 201 if uploaded.is_new else 200, _TEXTS[kind], uploaded.asset)
+    text = _LEFT_OUT if uploaded.is_left_out else _TEXTS[kind]
+    return Outcome(name or _NAMELESS, kind, 201 if uploaded.is_new else 200, text, uploaded.asset)

@@ -2,7 +2,7 @@
 
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from django.utils import timezone
 from studio.accounts.models import User
 from studio.core.errors import Unavailable
 from studio.library import turns
-from studio.library.binning import bin_assets
+from studio.library.binning import Binned, bin_assets, purge, restore_assets
 from studio.library.collecting import create_collection
 from studio.library.errors import BadImage, StorageFull
 from studio.library.intake import Uploaded, add_upload, clean_file_name
@@ -116,6 +116,22 @@ def test_file_in_the_bin_comes_back(team: Team, member: User) -> None:
     bin_assets(team_id=team.pk, asset_ids=[asset.pk], actor_id=member.pk, at=timezone.now())
     assert take(team, member, corpus.png()) == Uploaded(asset, is_new=False, was_restored=True)
     assert Asset.objects.listed().get() == asset
+
+
+def test_file_whose_picture_is_purged_at_this_moment_is_taken_anew(
+    team: Team, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = take(team, member, corpus.png()).asset
+    bin_assets(team_id=team.pk, asset_ids=[asset.pk], actor_id=member.pk, at=timezone.now())
+
+    def too_late(*, team_id: int, asset_ids: Sequence[int]) -> dict[int, Binned]:
+        purge(team_id=team_id, asset_ids=asset_ids, actor_id=None)
+        return restore_assets(team_id=team_id, asset_ids=asset_ids)
+
+    monkeypatch.setattr("studio.library.intake.restore_assets", too_late)
+    uploaded = take(team, member, corpus.png())
+    assert (uploaded.is_new, uploaded.asset.purged_at) == (True, None)
+    assert content_of(uploaded.asset.original_name) == corpus.png()
 
 
 def test_upload_goes_into_a_collection_new_or_known(team: Team, member: User) -> None:

@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from studio.accounts.models import User
-from studio.library import intake
+from studio.library import acting, emptying, intake
+from studio.library.collecting import collect, create_collection
 from studio.library.errors import StorageFull, StoreDown
 from studio.library.models import Asset, Collection, CollectionItem, Source
 from studio.teams.models import Team
@@ -91,6 +92,19 @@ def test_upload_goes_into_the_collection(team: Team, owner: User, client: Client
     into = Collection.objects.create(team=team, name="Beach", key="beach", created_by=owner)
     send(client, ("a.png", small_png(9005)), htmx=True, collection=into.pk)
     assert [item.asset.file_name for item in CollectionItem.objects.filter(collection=into)] == ["a.png"]
+
+
+def test_upload_into_a_collection_that_goes_is_in_the_library(
+    team: Team, owner: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "AT_ONCE", 0)
+    going = create_collection(team=team, actor=owner, name="Boats")
+    collect(asset_ids=[make_asset(team).pk], collection=going, actor_id=owner.pk)
+    emptying.delete_collection(collection=going, actor=owner)
+    answer = send(client, ("a.png", small_png(9008)), htmx=True, collection=going.pk)
+    assert (answer.status_code, outcomes(answer)) == (201, ["added"])
+    assert "In the library, but in no collection: this one is being deleted." in answer.content.decode()
+    assert not CollectionItem.objects.filter(asset__file_name="a.png").exists()
 
 
 @pytest.mark.parametrize(("value", "status"), [("x", 400), ("0", 404), ("9" * 30, 400), ("-1", 400)])
