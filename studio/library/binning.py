@@ -38,7 +38,8 @@ _REBIN: Final = """
     , was AS (
         SELECT * FROM unnest(%(were)s::bigint[], %(moments)s::timestamptz[], %(people)s::bigint[]) AS w (id, at, who)
     )
-    UPDATE library_asset a SET binned_at = was.at, binned_by_id = was.who FROM chosen JOIN was ON was.id = chosen.id
+    UPDATE library_asset a SET binned_at = was.at + (now() - a.restored_at), binned_by_id = was.who
+    FROM chosen JOIN was ON was.id = chosen.id
     WHERE a.id = chosen.id AND chosen.binned_at IS NULL RETURNING a.id
 """
 _BINNED: Final = "SELECT id FROM chosen WHERE binned_at IS NOT NULL"
@@ -79,7 +80,10 @@ def unbin(*, team_id: int, asset_ids: Sequence[int], actor_id: int, at: datetime
 
 
 def rebin(*, team_id: int, binned: Mapping[int, Binned]) -> list[int]:
-    """Put restored pictures back into the bin as they had been; returns those that were in the library."""
+    """Put restored pictures back into the bin as they had been; returns those that were in the library.
+
+    The days between do not count, so that each has as many left as when it was restored.
+    """
     ids, moments = list(binned), [one.at for one in binned.values()]
     people = [one.by for one in binned.values()]
     with transaction.atomic():
