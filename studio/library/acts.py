@@ -62,6 +62,8 @@ class Act:
     role: Role = Role.MEMBER
     # Whether it is for pictures in the bin; all others are for those in the library.
     is_for_bin: bool = False
+    # After "2 stayed: ", for those it passes over, where it is more than that they needed no change.
+    passed_over: str = ""
     # For what is not done to chosen pictures but to all of a tag or collection, in the library and in the bin.
     emptying: Emptying | None = None
 
@@ -250,7 +252,14 @@ ACTS: Final[Mapping[str, Act]] = {
     "unfavourite": Act(_unfavourite, _undoing(_favourite), "taken out of your favourites", role=Role.VIEWER),
     "bin": Act(_bin, _undo_bin, "moved to the bin"),
     "restore": Act(_restore, _undo_restore, "restored", is_for_bin=True),
-    "purge": Act(_purge, None, "deleted for good", role=Role.ADMIN, is_for_bin=True),
+    "purge": Act(
+        _purge,
+        None,
+        "deleted for good",
+        role=Role.ADMIN,
+        is_for_bin=True,
+        passed_over="a download still holds them, or they left the bin",
+    ),
     "merge_tag": Act(_exchange_tag, None, "now tagged {into_name}", emptying=EMPTYING["merge_tag"]),
     "delete_tag": Act(_remove_tag, None, "no longer tagged {name}", emptying=EMPTYING["delete_tag"]),
     "delete_collection": Act(_uncollect, None, "taken out of {name}", emptying=EMPTYING["delete_collection"]),

@@ -30,7 +30,10 @@ SELECT
         SELECT id, name, key, hue FROM library_tag WHERE team_id = %(team)s ORDER BY key LIMIT %(offered)s
      ) AS t),
     (SELECT json_agg(c) FROM (
-        SELECT id, name, parent_id, description, cover_id, (HELD) AS number
+        SELECT id, name, parent_id, description, (HELD) AS number, (
+            SELECT asset_id FROM library_collectionitem
+            WHERE collection_id = library_collection.id AND asset_id = cover_id AND is_listed
+        ) AS cover_id
         FROM library_collection WHERE team_id = %(team)s ORDER BY key LIMIT %(offered)s
      ) AS c),
     (SELECT json_agg(v) FROM (

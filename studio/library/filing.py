@@ -2,17 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BigIntegerField, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from studio.accounts.models import User
 from studio.core.keys import read_keys
+from studio.library.acts import EMPTYING
 from studio.library.finding import MOST_COUNTED, Count
-from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Favourite, Tag
+from studio.library.models import Asset, AssetTag, BulkAct, Collection, CollectionItem, Favourite, Tag
 from studio.library.sql import HELD
 from studio.library.words import fold
 from studio.teams.models import Team
@@ -36,9 +37,11 @@ class Shelf:
     collection: Collection
     counted: Count
     cover: Asset | None = None
-    children: list["Shelf"] = field(default_factory=list)
+    children: Sequence["Shelf"] = ()
     # Without those inside; the pages that ask count them.
     own: Count | None = None
+    # What happens to it in turns at this moment: "deleted".
+    being: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class TagRow:
 
     tag: Tag
     counted: Count
+    # What happens to it in turns at this moment: "merged", "deleted".
+    being: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,12 @@ def tag_page(team: Team, *, q: str = "", after: str = "", size: int = 60) -> Tag
     """List the tags whose names hold `q`, whatever its case and accents."""
     tags = Tag.objects.filter(team=team, key__contains=fold(q).strip(), key__gt=after)
     used = AssetTag.objects.filter(tag=OuterRef("pk"), asset__binned_at=None)
-    rows = list(tags.annotate(number=_capped(used)).order_by("key")[: size + 1])
+    emptied_by = _emptied_by(BulkAct.objects.emptying_tags(), "tag")
+    rows = list(tags.annotate(number=_capped(used), emptied_by=emptied_by).order_by("key")[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
-    return TagPage([TagRow(tag, Count.of(tag.number)) for tag in rows], rows[-1].key if more else None)
+    listed = [TagRow(tag, Count.of(tag.number), _being(tag.emptied_by)) for tag in rows]
+    return TagPage(listed, rows[-1].key if more else None)
 
 
 def names_like(team: Team, q: str) -> list[str]:
@@ -114,6 +121,12 @@ def shelf_of(collection: Collection) -> Shelf:
     outer = _counted(Collection.objects.filter(pk=collection.pk)).get()
     inner = list(_counted(Collection.objects.filter(parent=collection.pk)).order_by("key"))
     return _shelves([outer], inner)[0]
+
+
+def own_count(collection: Collection) -> Count:
+    """Count the pictures of a collection without those inside it."""
+    items = CollectionItem.objects.filter(collection=collection.pk, is_listed=True)
+    return Count.of(items[: MOST_COUNTED + 1].count())
 
 
 def outer_collections(team: Team, *, but: Collection | None = None) -> QuerySet[Collection]:
@@ -157,13 +170,17 @@ def _read_place(after: str) -> tuple[int, int] | None:
 
 
 def _counted(collections: QuerySet[Collection]) -> QuerySet[Collection]:
-    """Add how many pictures each holds and which one stands for it: the chosen one if it is there, else the first."""
+    """Add how many pictures each holds, and which one stands for it: the chosen one if it is there, else the first.
+
+    And the act that is emptying it, if any is.
+    """
     items = CollectionItem.objects.filter(collection=OuterRef("pk"), is_listed=True)
     chosen = items.filter(asset=OuterRef("cover"))
     first = items.order_by("position", "asset")
     return collections.annotate(
         number=_Held(most=MOST_COUNTED + 1),
         own=_capped(items),
+        emptied_by=_emptied_by(BulkAct.objects.emptying_collections(), "collection"),
         face=Coalesce(
             Subquery(chosen.values("asset")[:1]), Subquery(first.values("asset")[:1]), output_field=BigIntegerField()
         ),
@@ -184,10 +201,25 @@ def _capped(rows: QuerySet[AssetTag] | QuerySet[CollectionItem]) -> Func:
 
 
 def _shelves(outer: Sequence[Any], inner: Sequence[Any]) -> list[Shelf]:
-    """Put rows of `_counted`, which carry more than their model, into each other."""
-    rows = [*outer, *inner]
-    covers = Asset.objects.for_tiles().in_bulk([one.face for one in rows if one.face])
-    shelves = {one.pk: Shelf(one, Count.of(one.number), covers.get(one.face), own=Count.of(one.own)) for one in rows}
+    """Put rows of `_counted`, which carry more than their model, into each other; what has no cover borrows one."""
+    covers = Asset.objects.for_tiles().in_bulk([one.face for one in (*outer, *inner) if one.face])
+    inside: dict[int, list[Shelf]] = defaultdict(list)
+
+    def shelf(one: Any) -> Shelf:
+        children = inside[one.pk]
+        cover = covers.get(one.face) or next((child.cover for child in children if child.cover), None)
+        return Shelf(one, Count.of(one.number), cover, children, Count.of(one.own), _being(one.emptied_by))
+
     for one in inner:
-        shelves[one.parent_id].children.append(shelves[one.pk])
-    return [shelves[one.pk] for one in outer]
+        inside[one.parent_id].append(shelf(one))
+    return [shelf(one) for one in outer]
+
+
+def _emptied_by(acts: QuerySet[BulkAct], what: str) -> Subquery:
+    """Find the kind of act that is about a row as a tag or a collection."""
+    key = Func(OuterRef("pk"), function="to_jsonb", output_field=JSONField())
+    return Subquery(acts.filter(Q(**{f"value__{what}": key}), team=OuterRef("team")).values("act")[:1])
+
+
+def _being(act: str | None) -> str:
+    return EMPTYING[act].participle if act else ""

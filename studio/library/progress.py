@@ -14,14 +14,15 @@ from studio.library.acts import ACTS
 from studio.library.models import BulkAct, BulkState
 from studio.library.models_bulk import LIVE
 from studio.teams.access import TeamRequest
-from studio.teams.models import Team
+from studio.teams.models import Membership, Team
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One act."""
+    """One act, as a member of its team sees it."""
 
     act: BulkAct
+    membership: Membership
 
     @property
     def id(self) -> str:
@@ -48,8 +49,8 @@ class Progress:
 
     @property
     def can_undo(self) -> bool:
-        """Whether it can be taken back."""
-        return can_undo(self.act)
+        """Whether this member can take it back: who lost the right to do it has lost that, too."""
+        return self.membership.may(ACTS[self.act.act].role) and can_undo(self.act)
 
     @property
     def part(self) -> int:
@@ -85,14 +86,9 @@ class Progress:
         return emptying.told.format(**self.act.value) if emptying else ""
 
 
-def progress_of(act: BulkAct) -> Progress:
-    """Show an act."""
-    return Progress(act)
-
-
 def answer_emptying(request: TeamRequest, act: BulkAct) -> HttpResponse:
     """Go on to the list from which a tag or collection is gone, or to how far that is."""
-    shown = Progress(act)
+    shown = Progress(act, request.membership)
     if not shown.is_ok:
         return redirect("library:bulk_act", request.team.slug, act.pk)
     messages.success(request, shown.emptied)
@@ -111,7 +107,7 @@ def in_images(number: int) -> str:
 
 def _done(shown: Progress) -> str:
     changed = shown.act.done - shown.act.skipped
-    return _joined([shown.emptied, f"{in_images(changed)} {shown.told}.", _needed_none(shown.act.skipped)])
+    return _joined([shown.emptied, f"{in_images(changed)} {shown.told}.", _passed_over(shown.act)])
 
 
 def _cancelled(shown: Progress) -> str:
@@ -128,8 +124,11 @@ def _stayed(number: int) -> str:
     return f"{number:,} {'was' if number == 1 else 'were'} changed since and {'stays' if number == 1 else 'stay'} so."
 
 
-def _needed_none(number: int) -> str:
-    return f"{number:,} needed no change." if number else ""
+def _passed_over(act: BulkAct) -> str:
+    if not act.skipped:
+        return ""
+    why = ACTS[act.act].passed_over
+    return f"{act.skipped:,} stayed: {why}." if why else f"{act.skipped:,} needed no change."
 
 
 def _joined(sentences: Sequence[str]) -> str:

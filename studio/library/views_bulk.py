@@ -17,7 +17,7 @@ from studio.library.asking_acts import question_of
 from studio.library.choosing import NEW, Wanted, find_value, read_wanted
 from studio.library.forms import read_selection
 from studio.library.models import BulkAct
-from studio.library.progress import Progress, progress_of, running_of
+from studio.library.progress import Progress, running_of
 from studio.library.selection import Selection
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
@@ -50,7 +50,7 @@ def bulk(request: TeamRequest) -> HttpResponse:
 @require_safe
 def running(request: TeamRequest) -> HttpResponse:
     """The person's acts that are under way, for the strip above the pictures."""
-    acts = [progress_of(act) for act in running_of(request.team, request.user)]
+    acts = [Progress(act, request.membership) for act in running_of(request.team, request.user)]
     return render(request, "library/bulk_act.html#strips", {"acts": acts})
 
 
@@ -58,7 +58,7 @@ def running(request: TeamRequest) -> HttpResponse:
 @require_safe
 def bulk_act(request: TeamRequest, pk: int) -> HttpResponse:
     """How far an act is, and what can be done about it."""
-    return _show(request, progress_of(_find(request, pk)))
+    return _show(request, _find(request, pk))
 
 
 @team_required(Role.VIEWER)
@@ -67,7 +67,7 @@ def cancel(request: TeamRequest, pk: int) -> HttpResponse:
     """Stop an act; what it has done stays."""
     acting.cancel(act=_find(request, pk))
     if request.htmx:
-        return _show(request, progress_of(_find(request, pk)))
+        return _show(request, _find(request, pk))
     return redirect("library:bulk_act", request.team.slug, pk)
 
 
@@ -88,7 +88,7 @@ def _value(request: TeamRequest, wanted: Wanted, selection: Selection, key: uuid
     if wanted.about != NEW:
         return find_value(request, wanted)
     sent = acting.find(team=request.team, actor=request.user, key=key)
-    if sent is not None and sent.act == wanted.name and sent.value["name"] == request.POST.get("name", "").strip():
+    if sent is not None and sent.act == wanted.name and sent.value.get("name") == request.POST.get("name", "").strip():
         return {name: value for name, value in sent.value.items() if name != "until"}
     selection.assets(request.team, request.user)
     return find_value(request, wanted)
@@ -123,16 +123,16 @@ def _answer(request: TeamRequest, act: BulkAct) -> HttpResponse:
     """Say what was done, with Undo; what takes longer shows how far it is."""
     if not request.htmx:
         return redirect("library:bulk_act", request.team.slug, act.pk)
-    shown = progress_of(act)
+    shown = Progress(act, request.membership)
     response = render(request, "library/bulk_act.html#answer", {"act": shown})
     if not shown.is_live:
         trigger_client_event(response, "library-changed")
     return trigger_client_event(response, "bulk-started")
 
 
-def _show(request: TeamRequest, shown: Progress) -> HttpResponse:
+def _show(request: TeamRequest, act: BulkAct) -> HttpResponse:
     template = "library/bulk_act.html#strip" if request.htmx else "library/bulk_act.html"
-    return render(request, template, {"act": shown})
+    return render(request, template, {"act": Progress(act, request.membership)})
 
 
 def _find(request: TeamRequest, pk: int) -> BulkAct:

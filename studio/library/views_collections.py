@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from studio.core.errors import BadInput, StudioError
+from studio.core.errors import BadInput, Conflict, StudioError
 from studio.library import collecting, emptying, ordering
 from studio.library.filing import items_page, shelf_of, shelf_page
 from studio.library.forms_organise import CollectionForm, read_id, read_ids
@@ -80,7 +80,12 @@ def delete_collection(request: TeamRequest, pk: int) -> HttpResponse:
     """Ask before a collection is deleted; a post deletes it, or begins to, and its pictures stay."""
     collection = _get_collection(request, pk)
     if request.method == "POST":
-        return answer_emptying(request, emptying.delete_collection(collection=collection, actor=request.user))
+        try:
+            return answer_emptying(request, emptying.delete_collection(collection=collection, actor=request.user))
+        except Conflict as error:
+            # Somebody was faster, so what was asked for happens; the list shows how far it is.
+            messages.info(request, error.message)
+            return redirect("library:collections", request.team.slug)
     context = {"shelf": shelf_of(collection), "collection": collection, "body": "library/collection_delete_form.html"}
     return _ask(request, title=f"Delete {collection.name}?", **context)
 

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from studio.library.filing import Shelf
+from studio.library.filing import Shelf, own_count
 from studio.library.finding import Count
 from studio.library.models import Collection
 from studio.library.panels import Panel
@@ -84,9 +84,10 @@ def _shelf(search: LibrarySearch, browsed: Browsed) -> Shelf | None:
         description=branch.description,
         parent=Collection(pk=around.id, name=around.name) if around else None,
     )
-    chosen = browsed.cover if browsed.cover and browsed.cover.binned_at is None else None
+    cover = browsed.cover or next(iter(browsed.found.items), None)
     children = [Shelf(Collection(pk=child.id, name=child.name), child.counted) for child in branch.children]
-    return Shelf(collection, branch.counted, chosen or next(iter(browsed.found.items), None), children)
+    own = own_count(collection) if children else branch.counted
+    return Shelf(collection, branch.counted, cover, children, own)
 
 
 def _home(request: TeamRequest) -> str:

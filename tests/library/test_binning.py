@@ -252,7 +252,7 @@ def test_admin_is_asked_before_a_purge(
     assert set(Asset.objects.filter(purged_at__isnull=False)) == {first, second}
     assert sizes(first, second, listed) == [False] * 4 + [True] * 2
     page = client.get(reply["Location"]).content.decode()
-    assert "2 images deleted for good. 1 needed no change." in page
+    assert "2 images deleted for good. 1 stayed: a download still holds them, or they left the bin." in page
     assert "Undo" not in page
     act = BulkAct.objects.get()
     assert client.post(f"{BULK}{act.pk}/undo/").status_code == 409

@@ -13,7 +13,7 @@ from studio.library import acting, bulk, emptying, tagging
 from studio.library.collecting import collect, create_collection, put_back, uncollect
 from studio.library.errors import CollectionGone, TagGone
 from studio.library.models import Asset, AssetTag, BulkAct, BulkState, Collection, CollectionItem, Tag
-from studio.library.progress import progress_of
+from studio.library.progress import Progress
 from studio.library.tagging import add_named_tags, add_tag, create_tag
 from studio.teams.models import Membership, Role, Team
 from tests.conftest import ClientOf
@@ -76,12 +76,16 @@ def tagged(tag: Tag) -> int:
     return AssetTag.objects.filter(tag=tag.pk).count()
 
 
+def said(act: BulkAct) -> str:
+    return Progress(act, Membership.objects.get(team=act.team, user=act.actor)).words
+
+
 def test_few_pictures_are_merged_at_once(heroes: Tag, hero: Tag, member: User) -> None:
     act = emptying.merge_tag(tag=heroes, into=hero, actor=member)
     assert (act.state, act.total, act.done, act.skipped) == (BulkState.DONE, 5, 5, 0)
     assert list(Tag.objects.all()) == [hero]
     assert {tuple(tags_in_search(asset)) for asset in Asset.objects.all()} == {(f"tag:{hero.pk}",)}
-    assert progress_of(act).words == "heroes is part of hero now. 5 images now tagged hero."
+    assert said(act) == "heroes is part of hero now. 5 images now tagged hero."
     assert not acting.can_undo(act)
 
 
@@ -158,7 +162,7 @@ def test_merging_twice_is_once_and_another_act_waits(team: Team, heroes: Tag, he
 def test_stopped_merge_leaves_the_rest_and_can_be_begun_again(heroes: Tag, hero: Tag, member: User) -> None:
     act = turn(turn(emptying.merge_tag(tag=heroes, into=hero, actor=member)))
     acting.cancel(act=act)
-    assert (run(act).state, tagged(heroes), progress_of(act).words) == (
+    assert (run(act).state, tagged(heroes), said(act)) == (
         BulkState.CANCELLED,
         3,
         "Stopped: 2 of 5 images now tagged hero.",
@@ -181,7 +185,7 @@ def test_merge_ends_where_the_right_is_lost(team: Team, heroes: Tag, hero: Tag, 
 @pytest.mark.usefixtures("_small_steps")
 def test_deleted_tag_leaves_its_pictures(heroes: Tag, hero: Tag, member: User) -> None:
     act = run(emptying.delete_tag(tag=heroes, actor=member))
-    assert (act.done, act.skipped, progress_of(act).words) == (
+    assert (act.done, act.skipped, said(act)) == (
         5,
         0,
         "Tag heroes deleted. 5 images no longer tagged heroes.",
@@ -229,6 +233,39 @@ def test_page_of_a_collection_goes_on_to_how_far_it_is(boats: Collection, member
     answer = client.post(f"{LIBRARY}collections/{boats.pk}/delete/")
     assert answer["Location"] == f"{LIBRARY}bulk/{BulkAct.objects.get().pk}/"
     assert f'href="{LIBRARY}">Back to the library' in client.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.usefixtures("_small_steps")
+def test_list_says_which_tag_goes_and_offers_nothing_for_it(
+    heroes: Tag, hero: Tag, member: User, client_of: ClientOf
+) -> None:
+    act = emptying.merge_tag(tag=heroes, into=hero, actor=member)
+    page = client_of(member).get(f"{LIBRARY}tags/").content.decode()
+    assert page.count("Being merged") == 1
+    assert [f"tags/{tag.pk}/delete/" in page for tag in (heroes, hero)] == [False, True]
+    acting.cancel(act=act)
+    page = client_of(member).get(f"{LIBRARY}tags/").content.decode()
+    assert ("Being merged" in page, f"tags/{heroes.pk}/delete/" in page) == (False, True)
+
+
+@pytest.mark.usefixtures("_small_steps")
+def test_list_says_which_collection_goes(boats: Collection, member: User, client_of: ClientOf) -> None:
+    emptying.delete_collection(collection=boats, actor=member)
+    page = client_of(member).get(f"{LIBRARY}collections/").content.decode()
+    inner = Collection.objects.get(name="Oars")
+    assert page.count("Being deleted") == 1
+    assert [f"collections/{one.pk}/edit/" in page for one in (boats, inner)] == [False, True]
+
+
+@pytest.mark.usefixtures("_small_steps")
+def test_second_person_who_deletes_a_collection_is_told_calmly(
+    boats: Collection, member: User, admin: User, client_of: ClientOf
+) -> None:
+    emptying.delete_collection(collection=boats, actor=member)
+    answer = client_of(admin).post(f"{LIBRARY}collections/{boats.pk}/delete/", follow=True)
+    assert answer.redirect_chain == [(f"{LIBRARY}collections/", 302)]
+    assert "Boats is being deleted. Wait until that is done." in answer.content.decode()
+    assert BulkAct.objects.count() == 1
 
 
 @pytest.mark.parametrize("act", ["merge_tag", "delete_tag", "delete_collection"])

@@ -83,7 +83,8 @@ def test_who_became_a_viewer_takes_nothing_back(team: Team, member: User, client
     address = f"{BULK}{BulkAct.objects.get().pk}/"
     Membership.objects.filter(user=member).update(role=Role.VIEWER)
     assert client.post(f"{address}undo/").status_code == 403
-    assert client.get(address).status_code == 200
+    page = client.get(address)
+    assert (page.status_code, f"{address}undo/" in page.content.decode()) == (200, False)
     assert Asset.objects.binned().get() == asset
 
 
@@ -215,6 +216,14 @@ def test_form_that_comes_twice_makes_one_collection_or_tag(
     assert (Collection.objects.count() + Tag.objects.count(), made.done) == (1, 1)
     assert post(client, act, other, name="Hero", key=key).status_code == 409
     assert post(client, act, asset, name="Other", key=key).status_code == 409
+
+
+@pytest.mark.parametrize("act", ["bin:new", "favourite:new"])
+def test_act_without_a_name_may_come_twice_with_one(team: Team, member: User, client_of: ClientOf, act: str) -> None:
+    asset, key = make_asset(team), str(uuid.uuid4())
+    for _ in range(2):
+        assert post(client_of(member), act, asset, key=key, name="x").status_code == 302
+    assert BulkAct.objects.count() == 1
 
 
 def test_act_that_needs_a_value_asks_for_it_and_carries_the_selection(

@@ -346,3 +346,32 @@ def test_head_of_a_collection_leads_to_its_order(client: Client, collection: Col
     page = client.get(f"/t/halden-co/library/?collection={collection.pk}").content.decode()
     assert f'href="{COLLECTIONS}{collection.pk}/arrange/"' in page
     assert '<h2 id="collection-name">Solstice</h2>' in page
+
+
+def test_collection_that_only_holds_others_has_no_order_and_borrows_a_cover(
+    team: Team, member: User, client: Client
+) -> None:
+    outer = create_collection(team=team, actor=member, name="Outer")
+    inner = create_collection(team=team, actor=member, name="Inner", parent=outer)
+    assets = [make_asset(team).pk for _ in range(2)]
+    collect(asset_ids=assets, collection=inner, actor_id=member.pk)
+    for address in (COLLECTIONS, f"/t/halden-co/library/?collection={outer.pk}"):
+        assert f"{COLLECTIONS}{outer.pk}/arrange/" not in client.get(address).content.decode()
+    [shelf] = shelf_page(team, size=9).shelves
+    assert [one.cover.pk if one.cover else None for one in (shelf, *shelf.children)] == [assets[0], assets[0]]
+
+
+def test_cover_that_was_taken_out_stands_for_nothing(team: Team, client: Client, collection: Collection) -> None:
+    first, second, *_ = order_of(collection)
+    for cover, shown in ((second, second), (first, first)):
+        client.post(f"{COLLECTIONS}{collection.pk}/cover/", {"asset": cover})
+        assert cover_on(client, collection) == shown
+    collection.items.filter(asset=first).delete()
+    assert cover_on(client, collection) == second
+
+
+def cover_on(client: Client, collection: Collection) -> int:
+    """The picture at the head of a collection."""
+    page = client.get(f"/t/halden-co/library/?collection={collection.pk}").content.decode()
+    head = page[page.index('class="colhead"') :]
+    return int(re.findall(r"/assets/(\d+)/file/", head)[0])
