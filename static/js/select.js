@@ -58,6 +58,9 @@ const paint = (node) => {
   for (const pick of picksIn(node)) pick.checked = Boolean(all) || chosen.has(pick.value);
 };
 
+// Also without the button, from the first tick to the last.
+const isActive = () => isSelecting || Boolean(all) || chosen.size > 0;
+
 const update = () => {
   const bytes = [...chosen.values()].reduce((sum, size) => sum + size, 0);
   const isEmpty = !all && chosen.size === 0;
@@ -74,8 +77,11 @@ const update = () => {
   for (const button of parts("compare")) button.disabled = Boolean(all) || chosen.size < 2 || chosen.size > 4;
   for (const button of document.querySelectorAll("button[data-bulk-all]")) button.hidden = !everything();
   for (const label of parts("all-label")) label.textContent = `Select all ${everything()?.noun ?? ""}`;
-  shelf?.classList.toggle("selecting", isSelecting || !isEmpty);
-  for (const button of document.querySelectorAll("[data-select] span")) button.textContent = isSelecting ? "Done" : "Select";
+  shelf?.classList.toggle("selecting", isActive());
+  for (const button of document.querySelectorAll("[data-select]")) {
+    button.querySelector("span").textContent = isActive() ? "Done" : "Select";
+    button.disabled = !shelf;
+  }
 };
 
 const take = (ids, wanted) => {
@@ -137,9 +143,8 @@ const pickOne = (id, wanted, isRange) => {
 
 const onClick = (event) => {
   const pick = event.target.closest(".pick");
-  const isActive = shelf?.classList.contains("selecting");
   // While selecting, a pointer on a picture ticks it; Enter, and a click with Ctrl, still open it.
-  const link = isActive && event.detail > 0 && !event.ctrlKey && !event.metaKey && event.target.closest(".tile > a");
+  const link = isActive() && event.detail > 0 && !event.ctrlKey && !event.metaKey && event.target.closest(".tile > a");
   const picture = link && link.parentElement.querySelector(`.pick[form="${bar.id}"]`);
   if (picture) {
     event.preventDefault();
@@ -147,7 +152,7 @@ const onClick = (event) => {
   } else if (pick?.form === bar) pickOne(pick.value, pick.checked, event.shiftKey);
   else if (event.target.closest("[data-select]")) {
     event.preventDefault();
-    isSelecting = !isSelecting;
+    isSelecting = !isActive();
     if (isSelecting) update();
     else clear();
   } else if (event.target.closest("[data-bulk-page]")) choose(order, true);
@@ -192,7 +197,7 @@ const onPage = (event) => {
   if (!(leaf instanceof Element) || !shelf?.contains(leaf)) return;
   learn(leaf);
   paint(leaf);
-  if (event.type === "grid:page" && !shelf.querySelector(".tile")) ask("#results", { selectOOB: "#side" });
+  if (event.type === "grid:page" && !shelf.querySelector(".tile")) askAll();
 };
 
 // The line above the pictures says that there are none any more, while the grid may still hold some from before.
@@ -203,7 +208,7 @@ const isEmptied = () => {
 
 const onSwap = (event) => {
   begin();
-  if (isEmptied()) ask("#results", { selectOOB: "#side" });
+  if (isEmptied()) askAll();
   onPage(event);
   for (const leaf of shelf?.querySelectorAll(".leaf") ?? []) {
     if (!leaf.querySelector(".pick") || sizes.has(leaf.querySelector(".pick").value)) continue;
@@ -228,13 +233,17 @@ const ask = (part, more) => {
   htmx.ajax("GET", address, { source: bar, target: part, select: part, swap: "outerHTML", push: "false", ...more });
 };
 
+// With the first images come filters for what made them.
+const askAll = () => ask("#results", { selectOOB: document.getElementById("results").dataset.parts });
+
+// Not put off by what comes meanwhile: while a team makes many images there is no pause between two.
 let timer = 0;
 const onChanged = () => {
-  clearTimeout(timer);
-  timer = setTimeout(() => {
+  timer ||= setTimeout(() => {
+    timer = 0;
     const results = document.getElementById("results");
     if (!results || results.ariaBusy === "true") return; // a search under way brings what is new
-    if (!shelf?.querySelector(".tile")) ask("#results", { selectOOB: "#side" });
+    if (!shelf?.querySelector(".tile")) askAll();
     else {
       document.dispatchEvent(new Event("grid:refresh"));
       ask("#results > .found", { selectOOB: "#side" });
@@ -251,6 +260,6 @@ if (bar) {
   document.addEventListener("htmx:after:swap", onSwap);
   document.addEventListener("formdata", onFormData);
   document.addEventListener("bulk-started", clear);
-  document.body.addEventListener("library-changed", onChanged);
+  for (const name of ["library-changed", "live-resumed"]) document.body.addEventListener(name, onChanged);
   update();
 }

@@ -109,6 +109,7 @@ def deliver(claim: Claim, attempt: Attempt, result: ImageResult, pictures: Seque
         )
         note_success(attempt.connection_id)
         notify(team_id=generation.team_id, event="generation", id=generation.pk)
+        notify(team_id=generation.team_id, event="library")
         return end_if_done(generation)
 
 

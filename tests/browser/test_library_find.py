@@ -97,9 +97,12 @@ def test_search_filters_and_order_are_in_the_address(site: Site, visit: Visit) -
     maya = visit(site, team=team).sign_in()
     maya.go("library/")
     expect(maya.page.get_by_role("heading", name="No images yet")).to_be_visible()
+    select = maya.page.get_by_role("button", name="Select", exact=True)
+    expect(select).to_be_disabled()
     maya.inspect("library-empty")
     fill(site, team)
     maya.go("library/")
+    expect(select).to_be_enabled()
     library = Library(maya)
     library.says("200 images")
 

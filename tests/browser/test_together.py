@@ -66,6 +66,25 @@ def test_two_browsers_see_the_same_generation_finish(site: Site, visit: Visit) -
     other.hear_nothing()
 
 
+def test_picture_comes_into_an_open_library(site: Site, visit: Visit) -> None:
+    team = site.new_team("Open library", credits=50)
+    maya, other = visit(site, team=team).sign_in(), visit(site, team=team).sign_in()
+    other.go("library/")
+    wait_until_live(other)
+    other.page.evaluate("window.notReloaded = true")
+    model = other.page.get_by_role("button", name="Model", exact=True)
+    expect(other.page.get_by_role("heading", name="No images yet")).to_be_visible()
+    expect(model).to_have_count(0)
+
+    for number, prompt in enumerate(["A paper crane", "A paper boat"], start=1):
+        maya.make(prompt)
+        expect(other.page.locator(".shelf .tile")).to_have_count(number)
+    expect(other.page.get_by_role("button", name="Select", exact=True)).to_be_enabled()
+    expect(model).to_be_visible()
+    assert other.page.evaluate("window.notReloaded")
+    other.hear_nothing()
+
+
 def test_viewer_looks_on_and_a_removed_member_is_gone_at_once(site: Site, visit: Visit) -> None:
     team = site.new_team("Guests", credits=50)
     maya, jonas = visit(site, team=team).sign_in(), visit(site, team=team)
