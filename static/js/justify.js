@@ -63,8 +63,10 @@ const layBox = (box, measures) => {
   const isOpen = "open" in box.dataset;
   let before = 0;
   let whole = -measures.gap;
+  const stretch = isOpen ? STRETCH_OPEN : STRETCH;
   for (const [start, end] of breakRows(ratios, { ...measures, isOpen })) {
-    const most = isOpen ? STRETCH_OPEN : STRETCH;
+    // What follows a row did not fit into it, so it has no end to leave empty.
+    const most = end === tiles.length ? stretch : Infinity;
     before = layRow(tiles.slice(start, end), ratios.slice(start, end), { ...measures, most, before });
     whole += Math.round(before) + measures.gap;
   }

@@ -159,7 +159,7 @@ class Panel:
     @property
     def way_out(self) -> Choice:
         """The search with fewer conditions."""
-        if self.filters:
+        if self.filters and self.without_filters.number:
             return Choice("", "Clear filters", self.cleared, is_on=False)
         return Choice("", "Show all images", self.home, is_on=False)
 

@@ -69,6 +69,33 @@ def gallery(site: Site) -> str:
     return team
 
 
+# The widths that pictures of these shapes get in a box of 356 pixels, row by row.
+LAY_OUT = """async (ratios) => {
+  const loaded = performance.getEntriesByType("resource");
+  const { layOut } = await import(loaded.find(({ name }) => name.includes("justify")).name);
+  const node = document.createElement("div");
+  const box = node.appendChild(document.createElement("div"));
+  box.className = "justified";
+  for (const ratio of ratios) {
+    const picture = box.appendChild(document.createElement("div")).appendChild(document.createElement("img"));
+    picture.setAttribute("width", 100 * ratio);
+    picture.setAttribute("height", 100);
+  }
+  layOut(node, { width: 356, gap: 6, ideal: 150 });
+  const rows = [];
+  let room = 0;
+  for (const width of [...box.children].map((tile) => parseFloat(tile.style.width))) {
+    if (width > room) {
+      rows.push([]);
+      room = 356;
+    }
+    rows.at(-1).push(width);
+    room -= width + 6;
+  }
+  return rows;
+}"""
+
+
 @pytest.fixture
 def looker(site: Site, gallery: str, visit: Visit) -> Visitor:
     """The owner of the gallery, who has made four pictures since."""
@@ -91,6 +118,15 @@ def phone(site: Site, gallery: str, chromium: Browser) -> Iterator[Visitor]:
 def tile(page: Page, number: int) -> Locator:
     """Return the link of a tile of the library."""
     return page.locator(".shelf .tile > a").nth(number)
+
+
+def test_every_row_but_the_last_fills_the_grid(looker: Visitor) -> None:
+    looker.go("library/")
+    expect(tile(looker.page, 0)).to_be_visible()
+    # A square, a tall and a very wide one on a phone; then two squares, which end the box.
+    widths = looker.page.evaluate(LAY_OUT, [1, 0.47, 2.67, 1, 1])
+    assert [sum(row) for row in widths[:2]] == [350, 356]
+    assert [len(row) for row in widths] == [2, 1, 2]
 
 
 def test_viewer_leafs_zooms_and_gives_the_focus_back(looker: Visitor) -> None:

@@ -155,6 +155,9 @@ def test_search_without_result_names_its_filters_and_a_way_out(team: Team, viewe
     assert "No images match “sand”" in page
     assert "2 filters are on: Approved and Favourites. Without them there is 1 image." in page
     assert 'href="/t/halden-co/library/?q=sand">Clear filters</a>' in page
+    # Where there would be none without them either, it leads out of the search.
+    page = client.get(f"{LIBRARY}?q=zebra&status=approved").content.decode()
+    assert page[page.index('class="empty"') :].count('href="/t/halden-co/library/">Show all images</a>') == 1
     page = client.get(f"{LIBRARY}?q=glass").content.decode()
     assert "There is 1 image in the library." in page
     assert 'href="/t/halden-co/library/">Show all images</a>' in page
