@@ -33,17 +33,20 @@ class Section:
     goes_on: bool = False
 
 
-def sections_of(assets: Sequence[Asset], sort: Sort, *, previous: Asset | None, has_next: bool) -> list[Section]:
-    """Cut a page into sections; `previous` is the last picture of the page before."""
+def sections_of(assets: Sequence[Asset], sort: Sort, *, previous: Asset | None, may_go_on: bool) -> list[Section]:
+    """Cut a page into sections; `previous` is the last picture of the page before.
+
+    `may_go_on` says whether the next page may go on with the last one.
+    """
     if not assets:
         return []
     if sort not in _BY_TIME:
-        return [Section(assets, goes_on=has_next)]
+        return [Section(assets, goes_on=may_go_on)]
     days = [(made_on, list(made)) for made_on, made in groupby(assets, key=_day_of)]
     begun = previous is not None and _day_of(previous) == days[0][0]
     sections = []
     for number, (_, made) in enumerate(days):
-        goes_on = has_next and number == len(days) - 1
+        goes_on = may_go_on and number == len(days) - 1
         is_begun = begun and number == 0
         sections.append(
             Section(

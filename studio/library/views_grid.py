@@ -37,11 +37,13 @@ def grid(request: TeamRequest) -> HttpResponse:
 
 
 def _page(request: TeamRequest, search: LibrarySearch, found: Found, cursor: str | None) -> dict[str, Any]:
-    found = even_end(found, search.sort)
+    evened = even_end(found, search.sort)
     previous = previous_of(request.team, search.sort, cursor)
+    # Where the beginning of a day was left to the next page, the day before it is whole.
+    may_go_on = found.next_cursor is not None and evened is found
     return {
-        "days": sections_of(found.items, search.sort, previous=previous, has_next=found.next_cursor is not None),
-        "next_address": _next_address(request, search, found.next_cursor),
+        "days": sections_of(evened.items, search.sort, previous=previous, may_go_on=may_go_on),
+        "next_address": _next_address(request, search, evened.next_cursor),
         "query": search.to_query(),
     }
 

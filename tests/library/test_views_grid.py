@@ -123,6 +123,8 @@ def test_a_few_of_a_day_at_the_end_of_a_page_wait_for_the_next_one(
     client = client_of(viewer)
     page = client.get(LIBRARY).content.decode()
     assert tiles_of(page) == [made[3].pk, made[2].pk]
+    # So the day before them is whole: it says how many it has, and its last row is an end.
+    assert ('<span class="count">2 images</span>' in page, 'class="justified" data-open' in page) == (True, False)
     page = client.get(next_of(page)).content.decode()
     assert (tiles_of(page), headings_of(page)) == ([made[1].pk, made[0].pk], ["Yesterday"])
 
