@@ -179,16 +179,18 @@ const onKey = (event) => {
   if (key === "x" && pick) pickOne(pick.value, event.shiftKey || !pick.checked, event.shiftKey);
 };
 
-// Another search shows other pictures: what was chosen in the one before is not carried along unseen.
+// Another search shows other pictures: what was chosen in the one before is not carried along unseen. The same that comes
+// anew, since somebody changed something, takes nothing away.
 const begin = () => {
-  const found = document.querySelector(".shelf");
-  if (found === shelf) return;
-  const isAnother = shelf !== null;
-  shelf = found;
+  const before = shelf;
+  shelf = document.querySelector(".shelf");
+  if (shelf === before) return;
   order = [];
-  if (isAnother) clear();
+  if (before && before.dataset.query !== shelf?.dataset.query) clear();
   for (const leaf of shelf?.querySelectorAll(".leaf") ?? []) learn(leaf);
-  if (!isAnother) isSelecting = shelf?.classList.contains("selecting") ?? false;
+  if (!before) isSelecting = shelf?.classList.contains("selecting") ?? false;
+  if (shelf) paint(shelf);
+  else clear();
   update();
 };
 
@@ -230,7 +232,8 @@ const onFormData = (event) => {
 // the first ones come, the whole of the results.
 const ask = (part, more) => {
   const address = location.pathname + location.search;
-  htmx.ajax("GET", address, { source: bar, target: part, select: part, swap: "outerHTML", push: "false", ...more });
+  // Not from the form itself: its fields, the token among them, would stand in the address.
+  htmx.ajax("GET", address, { source: bar.parentElement, target: part, select: part, swap: "outerHTML", push: "false", ...more });
 };
 
 // With the first images come filters for what made them.

@@ -134,6 +134,11 @@ def test_selecting_filing_binning_and_taking_back(site: Site, visit: Visit) -> N
     expect(tiles(page)).to_have_count(2)
     expect(tiles(page).first).to_contain_text("30 days left")
     pick(page, 0).check()
+    # What others change meanwhile brings the bin anew and takes no tick away.
+    with page.expect_response(lambda answer: answer.url.endswith("/library/bin/")):
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('library-changed'))")
+    expect(pick(page, 0)).to_be_checked()
+    expect(bar(page)).to_contain_text("1 selected")
     maya.inspect("library-bin")
     bar(page).get_by_role("button", name="Restore").click()
     said(page, "1 image restored.")

@@ -72,6 +72,8 @@ def test_picture_comes_into_an_open_library(site: Site, visit: Visit) -> None:
     other.go("library/")
     wait_until_live(other)
     other.page.evaluate("window.notReloaded = true")
+    asked: list[str] = []
+    other.page.on("request", lambda request: asked.append(request.url))
     model = other.page.get_by_role("button", name="Model", exact=True)
     expect(other.page.get_by_role("heading", name="No images yet")).to_be_visible()
     expect(model).to_have_count(0)
@@ -82,6 +84,7 @@ def test_picture_comes_into_an_open_library(site: Site, visit: Visit) -> None:
     expect(other.page.get_by_role("button", name="Select", exact=True)).to_be_enabled()
     expect(model).to_be_visible()
     assert other.page.evaluate("window.notReloaded")
+    assert [url for url in asked if "token" in url] == []
     other.hear_nothing()
 
 
