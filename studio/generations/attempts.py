@@ -20,10 +20,27 @@ _BADGES: Final[Mapping[AttemptState, Badge]] = {
     AttemptState.CANCELLED: Badge("Cancelled", "", "x"),
 }
 
+# What is said to a team of a connection that is not its own, where admins of their own one are told what to do.
+_ON_SHARED: Final[Mapping[str, str]] = {
+    "unreachable": "The provider could not be reached.",
+    "address_refused": "The address of the connection is not allowed.",
+    "invalid_request": "The provider did not accept the request.",
+    "auth": "The provider rejects the connection’s key.",
+    "permission": "The account at the provider may not use this model.",
+    "insufficient_funds": "The account at the provider is empty or at its limit.",
+    "model_maintenance": "The provider says that the model is under maintenance.",
+    "rate_limited": "The provider had too many requests.",
+    "quota_used_up": "The account’s allowance at the provider is used up for now.",
+}
+_OPERATORS: Final = "The operator of this installation looks after this connection."
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt of the list."""
+    """One attempt of the list.
+
+    A shared connection is the operator's: the provider's words and bills may speak of the account and of other teams.
+    """
 
     attempt: Attempt
 
@@ -45,9 +62,28 @@ class Call:
         return [fact for fact in known if fact]
 
     @property
+    def is_shared(self) -> bool:
+        """Whether it went through a connection of the whole installation."""
+        return self.attempt.connection.team_id is None
+
+    @property
     def why(self) -> str:
-        """What the kind of its error means for whoever looks after the connection."""
-        return ADMIN_MESSAGES.get(self.attempt.error_kind, "")
+        """What the kind of its error means; for whoever looks after the connection, also what can be done."""
+        kind = self.attempt.error_kind
+        told = ADMIN_MESSAGES.get(kind, "")
+        if not told or not self.is_shared:
+            return told
+        return f"{_ON_SHARED.get(kind, told)} {_OPERATORS}"
+
+    @property
+    def said(self) -> str:
+        """The provider's own words about it."""
+        return "" if self.is_shared else self.attempt.provider_message
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether the team may have to pay the provider for nothing."""
+        return self.attempt.possible_cost and not self.is_shared
 
 
 def cost_in_words(reported: Mapping[str, Any]) -> str:

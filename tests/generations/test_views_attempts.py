@@ -7,7 +7,8 @@ import pytest
 from studio.accounts.models import User
 from studio.generations.attempts import cost_in_words
 from studio.generations.models import Attempt, Generation, OutputState
-from studio.providers.adapters.errors import UpstreamTransient
+from studio.providers.adapters.errors import ADMIN_MESSAGES, UpstreamTransient
+from studio.providers.models import Connection
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.generations.making import submit
@@ -15,6 +16,17 @@ from tests.generations.pages import HTMX, text
 from tests.generations.showing import show
 
 pytestmark = pytest.mark.usefixtures("rehearsal", "credits")
+
+# What only whoever looks after a connection can do.
+ADVICE = ("Test", "test", "Enter", "Top it up", "Check", "PRIVATE_HOSTS", "limit avoids", "words stand", "verified")
+
+
+@pytest.fixture
+def own(rehearsal: Connection, team: Team) -> Connection:
+    """The connection, in the team's own hands."""
+    rehearsal.team = team
+    rehearsal.save()
+    return rehearsal
 
 
 def url(generation: Generation) -> str:
@@ -48,6 +60,7 @@ def test_attempts_are_for_admins(
     assert ("req_0815" in answer.content.decode()) == (status == 200)
 
 
+@pytest.mark.usefixtures("own")
 def test_attempts_say_what_was_asked_and_what_came_of_it(failed: Generation, owner: User, client_of: ClientOf) -> None:
     answer = client_of(owner).get(url(failed))
     said = text(answer)
@@ -58,6 +71,20 @@ def test_attempts_say_what_was_asked_and_what_came_of_it(failed: Generation, own
     assert "The provider may have billed this although no picture came." in said
     dialog = client_of(owner).get(url(failed), headers=HTMX)
     assert dialog.content.decode().lstrip().startswith("<header>")
+
+
+@pytest.mark.parametrize("kind", sorted(ADMIN_MESSAGES))
+def test_attempts_through_a_shared_connection_tell_a_team_nothing_of_the_operators_account(
+    kind: str, failed: Generation, owner: User, client_of: ClientOf
+) -> None:
+    Attempt.objects.update(error_kind=kind, provider_message="Organization org-77 owes 12 dollars")
+
+    said = text(client_of(owner).get(url(failed)))
+
+    # What the team's own call came to stays.
+    assert "rehearsal · 1 image · HTTP 502 · 1,412 ms · 4.2 cents req_0815" in said
+    assert "The operator of this installation looks after this connection." in said
+    assert not [word for word in ("org-77", "The provider may have billed this", *ADVICE) if word in said]
 
 
 def test_generation_that_waits_has_no_attempts(team: Team, member: User, owner: User, client_of: ClientOf) -> None:
