@@ -20,7 +20,7 @@ from studio.generations.spec import GenerationSpec
 from studio.live.notify import notify
 from studio.providers.adapters.errors import JobCancelled, OutcomeUnknown, ProviderError
 from studio.providers.gateway import adapter_of
-from studio.providers.health import note_failure
+from studio.providers.health import as_it_counts, note_failure
 
 MOST_TRIES: Final = 8
 # Also where a provider says "now", as with a date that has passed: eight tries in a row would be no pause at all.
@@ -40,6 +40,7 @@ def fail(claim: Claim, attempt: Attempt, error: ProviderError) -> None:
 
 def note(generation: Generation, attempt: Attempt, error: ProviderError) -> None:
     """Write down a failed call of a locked generation, and what becomes of its outputs."""
+    error = as_it_counts(attempt.connection, error)
     # Calls that left together are one try.
     failed = generation.attempts.filter(Q(state=AttemptState.FAILED) | Q(pk=attempt.pk))
     tries = failed.values("fence").distinct().count()

@@ -263,7 +263,9 @@ async def _ask(client: ProviderClient, batch: _Batch, attempt: Attempt) -> Told:
     for endpoint in _endpoints(batch.endpoint, attempt):
         try:
             question = batch.jobs.build_poll(endpoint, attempt.remote_id)
-            told = await _hear(client, question, partial(batch.jobs.read_poll, n=attempt.images))
+            told = await _hear(
+                client, question, partial(batch.jobs.read_poll, job_id=attempt.remote_id, n=attempt.images)
+            )
         except ProviderError as error:
             told = error
         if not isinstance(told, Unauthorised | JobMissing):

@@ -12,10 +12,12 @@ from studio.live.notify import notify
 from studio.providers.adapters.errors import (
     InputsAway,
     OutcomeUnknown,
+    OutdatedKey,
     Pauses,
     ProviderError,
     QuotaUsedUp,
     RateLimited,
+    Unauthorised,
     Unreachable,
     UpstreamTransient,
 )
@@ -52,6 +54,23 @@ def note_failure(*, connection_id: int, remote_name: str, error: ProviderError, 
         _slow_down(connection_id, min(pause, LONGEST_SLOWDOWN))
     elif isinstance(error, _UPSTREAM) and not isinstance(error, InputsAway):
         _count_failure(connection_id)
+
+
+def as_it_counts(connection: Connection, error: ProviderError) -> ProviderError:
+    """Return the error as it counts now: that a key was rejected says nothing about the one that has replaced it.
+
+    `connection` is as it was when the call left.
+    """
+    if not isinstance(error, Unauthorised) or not _has_moved_on(connection):
+        return error
+    return OutdatedKey(
+        str(error), status=error.status, request_id=error.request_id, provider_message=error.provider_message
+    )
+
+
+def _has_moved_on(connection: Connection) -> bool:
+    now = Connection.objects.only("base_url", "secret").get(pk=connection.pk)
+    return (now.base_url, now.secret) != (connection.base_url, connection.secret)
 
 
 def is_open(connection: Connection) -> bool:

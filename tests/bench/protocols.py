@@ -153,9 +153,11 @@ def _call(client: httpx.Client, kind: Kind, endpoint: Endpoint) -> Bare:
 
 
 def _wait_for(client: httpx.Client, jobs: Jobs, endpoint: Endpoint, job_id: str) -> ImageResult:
-    while not isinstance(news := jobs.read_poll(_exchange(client, jobs.build_poll(endpoint, job_id)), 1), ImageResult):
+    while True:
+        news = jobs.read_poll(_exchange(client, jobs.build_poll(endpoint, job_id)), job_id, 1)
+        if isinstance(news, ImageResult):
+            return news
         time.sleep(_TICK)
-    return news
 
 
 def _exchange(client: httpx.Client, message: HttpRequest) -> Answer:

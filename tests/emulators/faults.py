@@ -8,8 +8,9 @@ place other than `submit` can be marked in a prompt for `poll` alone: the polls 
 
 Kinds: refusals (COMMON at every provider, in its own envelope, and some of its own; 429 and 503 take
 `retry_after=SECONDS|date|past|absurd|negative|nan|none|ms|any text`, all take `echo=1`); PICTURES change the list of
-results; SPELLINGS change base64 texts; ITEMS change what stands around a result; DOCUMENTS and TEXTS change the JSON;
-`mishaps.WIRES` change the bytes. Faults of result addresses stand in `media`, those of jobs in `jobs`.
+results, and those of `oddities` its last one; SPELLINGS change base64 texts; ITEMS change what stands around a result;
+DOCUMENTS and TEXTS change the JSON; `mishaps.WIRES` change the bytes. Faults of result addresses stand in `media`,
+those of jobs in `jobs`.
 """
 
 import re
@@ -19,7 +20,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from tests.emulators import pictures
+from tests.emulators import oddities, pictures
 from tests.emulators.pictures import Picture
 
 MARKER = re.compile(r"\[fault:(?P<name>[a-z0-9_]+)(?P<parameters>(?: +[a-z_]+=[^\s\]]+)*) *\]")
@@ -91,6 +92,10 @@ def _instead(make: Callable[[], bytes]) -> Callable[[list[Picture]], list[Pictur
     return lambda results: [replace(result, data=make()) for result in results]
 
 
+def _last(make: Callable[[], bytes]) -> Callable[[list[Picture]], list[Picture]]:
+    return lambda results: [*results[:-1], replace(results[-1], data=make())]
+
+
 NO_PICTURE = Picture(b"not a picture")
 PICTURES: Mapping[str, Callable[[list[Picture]], list[Picture]]] = {
     "fewer": lambda results: results[:-1],
@@ -104,6 +109,7 @@ PICTURES: Mapping[str, Callable[[list[Picture]], list[Picture]]] = {
     "html_picture": _instead(lambda: b"<!doctype html><script>alert(1)</script>"),
     "truncated_jpeg": _instead(pictures.truncated_jpeg),
     "bomb": _instead(pictures.bomb),
+    **{name: _last(make) for name, make in oddities.ODDITIES.items()},
 }
 
 

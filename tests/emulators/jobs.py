@@ -3,7 +3,8 @@
 Setting `job_seconds`: from the first state to the last; 0 means at once, a negative number means that only
 `advance` moves jobs. Faults: `job_fails error=TEXT`, `job_never_ends`, `job_without_result`, `job_goes_backwards`,
 `job_unknown_state`, `job_completes_then_fails`, `job_cancelled`, `job_lost_early polls=N` (404 for the first N polls),
-`job_lost_late` (404 once it is completed); in the first answer `job_without_id`, `job_huge_id`, `job_reused_id`;
+`job_lost_late` (404 once it is completed); queued for a poll, `job_swapped` (the record of the first job that is not
+asked for); in the first answer `job_without_id`, `job_huge_id`, `job_reused_id`;
 `job_hook_first seconds=N` (the first answer takes so long that the webhook may come before it).
 A provider puts its own words for the states: queued, running, completed, failed, cancelled.
 """
@@ -33,6 +34,7 @@ NAMES = (
     "job_without_result",
     "job_lost_early",
     "job_lost_late",
+    "job_swapped",
     "job_without_id",
     "job_huge_id",
     "job_reused_id",

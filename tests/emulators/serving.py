@@ -190,9 +190,12 @@ class Serving:
             reply.then()
             if exchange.fault.name == "job_hook_first":
                 await asyncio.sleep(exchange.fault.number("seconds", 1))
-        await self._send(reply, exchange, wire)
-        if reply.then and not exchange.fault:
-            reply.then()
+        try:
+            await self._send(reply, exchange, wire)
+        finally:
+            # The client may have left meanwhile.
+            if reply.then and not exchange.fault:
+                reply.then()
 
     async def _reply(self, route: Route | None, exchange: Exchange) -> Reply:
         if route is None:

@@ -256,9 +256,18 @@ def test_webhook_about_a_job_that_nobody_knows_is_answered_alike(
     assert not is_due(job)
 
 
-def test_addresses_that_are_none_are_all_answered_alike(job: Attempt, emulator: EmulatorControl, site: Server) -> None:
+def of_a_row_that_is_gone(connection: Connection) -> str:
+    address = hook_url(connection)
+    connection.delete()
+    return address
+
+
+def test_addresses_that_are_none_are_all_answered_alike(
+    job: Attempt, protocol: str, emulator: EmulatorControl, site: Server, team: Team
+) -> None:
     right = hook_url(job.connection)
     wrong = [
+        of_a_row_that_is_gone(connect(emulator, protocol, team=team, name="gone")),
         right.replace(f"/{job.connection_id}/", "/987654/"),
         right[:-2] + ("0/" if right[-2] != "0" else "1/"),
         f"{site.url}/hooks/{job.connection_id}/{HOOK_SECRET}/",

@@ -304,10 +304,10 @@ def test_answer_that_breaks_its_reader_ends_with_the_time_of_its_job(
     reader = jobs._jobs_of(connection)
     read = type(reader).read_poll
 
-    def read_or_break(self: object, answer: object, n: int) -> object:
+    def read_or_break(self: object, answer: object, **asked: Any) -> object:
         if poisoned.encode() in answer.read():  # type: ignore[attr-defined]
             raise ZeroDivisionError
-        return read(self, answer, n)  # type: ignore[arg-type]
+        return read(self, answer, **asked)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(reader), "read_poll", read_or_break)
     assert poll() == {second.pk}

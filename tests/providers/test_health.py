@@ -29,7 +29,7 @@ from studio.providers.adapters.errors import (
     Unsupported,
     UpstreamTransient,
 )
-from studio.providers.health import is_open, note_failure, note_success, resume
+from studio.providers.health import as_it_counts, is_open, note_failure, note_success, resume
 from studio.providers.models import Connection, PausedModel
 from studio.providers.services import create_connection
 from studio.teams.models import Team
@@ -119,6 +119,22 @@ def test_what_needs_an_admin_pauses_the_connection_once(connection: Connection, 
     assert (connection.paused_kind, connection.paused_note) == (error.kind, "first words")
     assert connection.paused_at == since
     assert not Connection.objects.usable().exists()
+
+
+@pytest.mark.parametrize("changed", ["secret", "base_url"])
+def test_rejected_key_that_was_replaced_meanwhile_pauses_nothing(connection: Connection, changed: str) -> None:
+    rejected = Unauthorised("no", status=401, request_id="req_1", provider_message="words")
+    assert as_it_counts(connection, rejected) is rejected
+
+    Connection.objects.update(**{changed: "another"})
+    error = as_it_counts(connection, rejected)
+
+    assert (error.kind, error.retryable, error.moves_on, str(error)) == ("auth", True, False, "no")
+    assert (error.status, error.request_id, error.provider_message) == (401, "req_1", "words")
+    fail(connection, error)
+    assert connection.paused_kind == ""
+    other = InsufficientFunds("no")
+    assert as_it_counts(connection, other) is other
 
 
 @pytest.mark.parametrize("error", [NotPermitted, ModelUnavailable, UnderMaintenance])

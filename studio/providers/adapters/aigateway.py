@@ -70,7 +70,7 @@ class AIgatewayJobs(OneByOne):
         """Return the question for the job."""
         return _call(endpoint, "GET", f"/jobs/{job_id}")
 
-    def read_poll(self, answer: Answer, n: int) -> JobNews:  # noqa: ARG002  # a job brings one picture
+    def read_poll(self, answer: Answer, job_id: str, n: int) -> JobNews:  # noqa: ARG002  # a job brings one picture
         """Return what has become of the job, with addresses that are signed anew each time."""
         if answer.status == 304:
             return JobRunning()
@@ -81,7 +81,7 @@ class AIgatewayJobs(OneByOne):
         fault = _find_fault(job)
         if not reply.succeeded:
             raise reply.refusal(fault or Fault())
-        return read_job(reply, job, kinds=_KINDS, fault=fault, result=lambda: _job_result(reply, job))
+        return read_job(reply, job, job_id=job_id, kinds=_KINDS, fault=fault, result=lambda: _job_result(reply, job))
 
     def build_cancels(self, endpoint: Endpoint, job_id: str) -> Sequence[HttpRequest]:
         """Return what the documentation says, then what its specification says."""

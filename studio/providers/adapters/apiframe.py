@@ -114,7 +114,7 @@ class ApiframeJobs:
         """Return the question for the job."""
         return call(endpoint, "GET", f"/jobs/{job_id}", sign=_signed)
 
-    def read_poll(self, answer: Answer, n: int) -> JobNews:
+    def read_poll(self, answer: Answer, job_id: str, n: int) -> JobNews:
         """Return what has become of the job; an id that Apiframe cannot read is no job of its, like an unknown one."""
         if answer.status in {400, 404}:
             return JobMissing()
@@ -122,7 +122,7 @@ class ApiframeJobs:
         job = reply.document()
         if not reply.succeeded:
             raise reply.refusal(_find_fault(job) or Fault())
-        return _read_job(reply, job, n)
+        return _read_job(reply, job, job_id, n)
 
     def build_list(self, endpoint: Endpoint, cursor: str) -> HttpRequest:
         """Return the question for the newest jobs, or for those after the cursor."""
@@ -138,7 +138,7 @@ class ApiframeJobs:
         if not isinstance(listed, list):
             raise reply.failure(BadAnswer, "The answer holds no list of jobs.")
         jobs = {
-            job_id: _read_job(reply, job, MOST_IMAGES)
+            job_id: _read_job(reply, job, job_id, MOST_IMAGES)
             for job in listed
             if isinstance(job, dict) and (job_id := usable_id(job.get("id")))
         }
@@ -267,8 +267,10 @@ def _texts(value: object) -> list[str]:
     return [item for item in items if isinstance(item, str)]
 
 
-def _read_job(reply: Reply, job: Mapping[str, Any], n: int) -> JobNews:
-    return read_job(reply, job, kinds=_KINDS, fault=find_error(job), result=lambda: _result(reply, job, n))
+def _read_job(reply: Reply, job: Mapping[str, Any], job_id: str, n: int) -> JobNews:
+    return read_job(
+        reply, job, job_id=job_id, kinds=_KINDS, fault=find_error(job), result=lambda: _result(reply, job, n)
+    )
 
 
 def _result(reply: Reply, job: Mapping[str, Any], n: int) -> ImageResult:

@@ -222,8 +222,11 @@ class Jobs(Protocol):
         """Return the question for one job."""
         ...
 
-    def read_poll(self, answer: Answer, n: int) -> JobNews:
-        """Return what has become of the job, with at most `n` images; raises ProviderError if nobody can tell now."""
+    def read_poll(self, answer: Answer, job_id: str, n: int) -> JobNews:
+        """Return what has become of the job, with at most `n` images; raises ProviderError if nobody can tell now.
+
+        An answer that names another job is a bad one.
+        """
         ...
 
     def build_list(self, endpoint: Endpoint, cursor: str) -> HttpRequest | None:

@@ -11,6 +11,7 @@
     ├── JobCancelled         a job that was stopped as somebody wished
     └── Refused              the provider answered with an error
         ├── InvalidRequest   ├── Unauthorised       ├── NotPermitted     ├── InsufficientFunds
+        │                    └── OutdatedKey
         ├── ContentRefused   ├── ModelUnavailable   ├── RateLimited      ├── Conflict
         │                    └── UnderMaintenance   └── QuotaUsedUp
         └── UpstreamTransient
@@ -168,6 +169,14 @@ class Unauthorised(Refused):
     pauses = Pauses.CONNECTION
     elsewhere = True
     admin_message = "The provider rejects the key: it is wrong, revoked or expired. Enter a new one and test it."
+
+
+class OutdatedKey(Unauthorised):
+    """The key that was rejected has been replaced since the call left: with the new one it may be tried again."""
+
+    retryable = True
+    pauses = Pauses.NOTHING
+    elsewhere = False
 
 
 class NotPermitted(Refused):

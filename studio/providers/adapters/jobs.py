@@ -32,11 +32,17 @@ def read_job(
     reply: Reply,
     job: Mapping[str, Any],
     *,
+    job_id: str,
     kinds: Kinds,
     fault: Fault | None,
     result: Callable[[], ImageResult],
 ) -> JobNews:
-    """Return what a job's record says. Every state that is not known as an end counts as running."""
+    """Return what a job's record says. Every state that is not known as an end counts as running.
+
+    Raises BadAnswer for the record of another job: two answers may have been swapped on the way.
+    """
+    if usable_id(job.get("id")) not in {"", job_id}:
+        raise reply.failure(BadAnswer, "The answer is about another job.")
     match str(job.get("status")).lower():
         case "completed":
             try:

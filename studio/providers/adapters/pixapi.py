@@ -74,7 +74,7 @@ class PixapiTasks(OneByOne):
         """Return the question for the task."""
         return call(endpoint, "GET", f"/tasks/{job_id}")
 
-    def read_poll(self, answer: Answer, n: int) -> JobNews:
+    def read_poll(self, answer: Answer, job_id: str, n: int) -> JobNews:
         """Return what has become of the task."""
         if answer.status == 404:
             return JobMissing()
@@ -84,7 +84,12 @@ class PixapiTasks(OneByOne):
         if not reply.succeeded:
             raise reply.refusal(fault or Fault())
         return read_job(
-            reply, task, kinds=_KINDS, fault=fault, result=lambda: _result(reply, task.get("result"), n, task)
+            reply,
+            task,
+            job_id=job_id,
+            kinds=_KINDS,
+            fault=fault,
+            result=lambda: _result(reply, task.get("result"), n, task),
         )
 
     def build_cancels(self, endpoint: Endpoint, job_id: str) -> Sequence[HttpRequest]:  # noqa: ARG002  # the protocol's

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from pytest_django.fixtures import Settings
 
-from studio.generations import failing
+from studio.generations import failing, fulfilment
 from studio.generations.engine import engine
-from studio.generations.models import Attempt
+from studio.generations.models import Attempt, AttemptState
 from studio.providers.models import Connection
 from tests.generations.conformance.line import BASE64, JOBS, Ending, Line, delivered, failed, interrupted
+from tests.generations.providers import poll
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,6 +127,21 @@ def test_job_with_the_id_of_another_one_is_lost_and_not_mixed_up(line: Line) -> 
     again = replace(_FOUND_AGAIN, requests=3, paid=2)
     assert ending == (again if line.way == "apiframe" else interrupted(requests=2, paid=2))
     assert Attempt.objects.exclude(pk=first.pk).filter(remote_id=first.remote_id).count() == 0
+
+
+@pytest.mark.parametrize("way", JOBS)
+def test_record_of_another_job_is_no_news_of_the_one_that_was_asked_for(line: Line) -> None:
+    first, second = line.ask(), line.ask()
+    for _ in range(2):
+        fulfilment.fulfil_next(line.connection.pk)
+    line.emulator.fail("job_swapped", at="poll", times=2)
+
+    # Neither is told anything by the answer that was meant for the other.
+    assert poll() == set()
+    assert set(Attempt.objects.values_list("state", "polls")) == {(AttemptState.ACCEPTED, 1)}
+    for generation in (first, second):
+        assert line.end(generation) == delivered(requests=2, paid=2)
+    assert line.pictures(first) != line.pictures(second)
 
 
 # Time-outs

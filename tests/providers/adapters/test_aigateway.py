@@ -220,7 +220,7 @@ def test_message_is_scrubbed() -> None:
 
 
 def poll(body: Any, status: int = 200, **headers: str) -> JobNews:
-    return JOBS.read_poll(answer_of(body, status, KEY, **headers), 1)
+    return JOBS.read_poll(answer_of(body, status, KEY, **headers), "job_ex1", 1)
 
 
 def test_job_is_asked_for_and_cancelled_in_both_ways() -> None:

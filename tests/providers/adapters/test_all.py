@@ -86,7 +86,7 @@ def readers(adapter: Adapter) -> Mapping[str, Callable[[Answer], object]]:
         "check": lambda answer: adapter.read_check(endpoint, answer),
     }
     if jobs := adapter.jobs:
-        found |= {"poll": lambda answer: jobs.read_poll(answer, 2), "list": jobs.read_list}
+        found |= {"poll": lambda answer: jobs.read_poll(answer, "job_1", 2), "list": jobs.read_list}
     if uploads := adapter.uploads:
         found["upload"] = uploads.read_upload
     if hooks := adapter.hooks:

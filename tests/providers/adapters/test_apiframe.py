@@ -267,7 +267,7 @@ def test_message_is_scrubbed() -> None:
 
 
 def poll(body: Any, status: int = 200, n: int = 2, **headers: str) -> JobNews:
-    return JOBS.read_poll(answer_of(body, status, KEY, **headers), n)
+    return JOBS.read_poll(answer_of(body, status, KEY, **headers), JOB, n)
 
 
 def test_jobs_are_asked_for_one_by_one_or_many_at_once() -> None:

@@ -83,7 +83,8 @@ class Line:
     def poll(self, job_id: str, n: int = 1) -> JobNews:
         """Ask for the job once."""
         assert self.adapter.jobs
-        return self.adapter.jobs.read_poll(self.ask(self.adapter.jobs.build_poll(self.endpoint, job_id)), n)
+        answer = self.ask(self.adapter.jobs.build_poll(self.endpoint, job_id))
+        return self.adapter.jobs.read_poll(answer, job_id, n)
 
     def wait(self, accepted: ImageResult | JobAccepted, n: int = 1) -> JobNews:
         """Ask until the job has ended."""

@@ -17,7 +17,7 @@ from studio.providers.adapters.base import (
     JobRunning,
     ReceivedImage,
 )
-from studio.providers.adapters.errors import ProviderError, Unsupported
+from studio.providers.adapters.errors import BadAnswer, ProviderError, Unsupported
 from studio.providers.adapters.pixapi import PixapiAdapter, PixapiTasks
 from tests.providers.adapters.parts import answer_of, form_of, picture
 
@@ -198,7 +198,7 @@ def test_message_is_scrubbed() -> None:
 
 
 def poll(body: Any, status: int = 200, n: int = 1, **headers: str) -> JobNews:
-    return TASKS.read_poll(answer_of(body, status, KEY, **headers), n)
+    return TASKS.read_poll(answer_of(body, status, KEY, **headers), TASK, n)
 
 
 def test_task_is_asked_for_and_never_cancelled() -> None:
@@ -212,6 +212,12 @@ def test_task_is_asked_for_and_never_cancelled() -> None:
 @pytest.mark.parametrize("state", ["submitted", "queued", "in_progress", "simmering", 7, None])
 def test_task_in_any_other_state_is_running(state: object) -> None:
     assert poll({"id": TASK, "status": state}) == JobRunning()
+
+
+@pytest.mark.parametrize("state", ["queued", "completed", "failed"])
+def test_record_of_another_task_is_no_answer(state: str) -> None:
+    with pytest.raises(BadAnswer, match="another job"):
+        poll({"id": "task_other", "status": state, "result": {"data": [{"url": URL}]}})
 
 
 def test_unknown_task_is_missing() -> None:

@@ -3,6 +3,7 @@ import json
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -251,6 +252,27 @@ def test_hundred_calls_run_at_once(emulator: EmulatorControl, tmp_path: Path) ->
 
     assert asyncio.run(all_at_once()) == [200] * 100
     assert emulator.stats()["most_in_flight"] == 100
+
+
+def test_what_comes_after_an_answer_is_no_answer_to_the_next_call(spool: Path) -> None:
+    async def handle(request: Request, wire: Wire) -> None:
+        await wire.answer(200, request.body)
+        await wire.answer(200, b"the answer of another call")
+        # The line stays open: a client that kept it would find that answer waiting there.
+        await asyncio.sleep(0.5)
+
+    async def twice(server: LoopbackServer) -> list[bytes]:
+        door = ProviderClient()
+        found = []
+        for body in (b"one", b"two"):
+            request = replace(post(f"{server.url}/v1"), body=body)
+            answer = await door.send(request, deadline=20, spool=spool, private_hosts=frozenset({server.place}))
+            found.append(answer.read())
+        await door.aclose()
+        return found
+
+    with LoopbackServer(handle) as server:
+        assert asyncio.run(twice(server)) == [b"one", b"two"]
 
 
 def test_client_survives_a_failed_call(emulator: EmulatorControl, tmp_path: Path) -> None:
