@@ -45,8 +45,8 @@ def catalogue_files() -> list[Path]:
 def sync_catalogue(*, paths: Sequence[Path] | None = None) -> SyncReport:
     """Make models and prices follow the files. Repeating it changes nothing; two at once wait for each other.
 
-    A price that changed, in dollars or by another CREDIT_USD, becomes a new version; old versions stay. A model that
-    left the files is switched off. Raises CatalogueUnreadable before anything is written.
+    A price that changed, in dollars, by another CREDIT_USD or in its source, becomes a new version; old versions stay.
+    A model that left the files is switched off. Raises CatalogueUnreadable before anything is written.
     """
     entries = read_catalogue(catalogue_files() if paths is None else paths)
     tables = {entry.slug: _prices(entry) for entry in entries}
@@ -105,8 +105,8 @@ def _assign(model: ImageModel, wanted: dict[str, Any]) -> bool:
 def _reprice(model: ImageModel, prices: dict[tuple[str, str], Price]) -> bool:
     """Add a version if the prices differ from the current one's."""
     rows = model.prices.filter(version=model.price_version)
-    if {(row.quality, row.size): _what_it_costs(row) for row in rows} == {
-        key: _what_it_costs(price) for key, price in prices.items()
+    if {(row.quality, row.size): _what_it_says(row) for row in rows} == {
+        key: _what_it_says(price) for key, price in prices.items()
     }:
         return False
     if model.prices.exists():
@@ -119,8 +119,8 @@ def _reprice(model: ImageModel, prices: dict[tuple[str, str], Price]) -> bool:
     return True
 
 
-def _what_it_costs(price: Price) -> tuple[Any, ...]:
-    return price.credits, price.usd, price.estimate
+def _what_it_says(price: Price) -> tuple[Any, ...]:
+    return price.credits, price.usd, price.estimate, price.source
 
 
 def _prices(entry: ModelEntry) -> dict[tuple[str, str], Price]:

@@ -62,6 +62,16 @@ def test_new_figure_makes_a_new_version_and_keeps_the_old(files: list[Path]) -> 
     assert prices(2)["low", "1024x1024"] == (3, Decimal("0.02500"))
 
 
+def test_another_source_of_the_same_figure_makes_a_new_version(files: list[Path]) -> None:
+    sync_catalogue(paths=files)
+    files[0].write_text(GOOD.replace("usd = 0.01", 'usd = 0.01\nsource = "Invoice"'))
+    assert sync_catalogue(paths=files).repriced == ["m-1"]
+    assert prices(2) == prices(1)
+    known = Price.objects.filter(version=2).exclude(quality="auto").exclude(size="auto")
+    assert set(known.values_list("source", flat=True)) == {"Invoice"}
+    assert not Price.objects.filter(version=1, source="Invoice").exists()
+
+
 def test_another_credit_value_makes_a_new_version(files: list[Path], settings: Any) -> None:
     sync_catalogue(paths=files)
     settings.CREDIT_USD = Decimal("0.001")
