@@ -24,7 +24,7 @@ from studio.generations.results import result_from_json
 from studio.generations.spool import forget_answer, spool_path
 from studio.generations.unpacking import is_stale, store_patiently
 from studio.providers.adapters.base import Answer, HttpRequest, ImageRequest, ImageResult, JobAccepted
-from studio.providers.adapters.errors import InputsAway, OutcomeUnknown, ProviderError, Unreachable
+from studio.providers.adapters.errors import NotReady, OutcomeUnknown, ProviderError, Unreachable
 from studio.providers.gateway import adapter_of, endpoint_of
 
 logger = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def _call(worker: Engine, claim: Claim, attempt: Attempt) -> Future[Answer]:
     except (ProviderError, OSError, DatabaseError) as error:
         # Nothing has left: what broke here is no lost call.
         sending.close()
-        away = InputsAway(f"The call could not be made ready: {error}")
+        away = NotReady(f"The call could not be made ready: {error}")
         refused: Future[Answer] = Future()
         refused.set_exception(error if isinstance(error, ProviderError) else away)
         return refused

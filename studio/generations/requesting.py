@@ -12,11 +12,11 @@ from studio.generations.engine import let_go_of_database
 from studio.generations.hook_address import hook_url
 from studio.generations.models import Attempt
 from studio.generations.spec import GenerationSpec
-from studio.generations.spool import spool_path
+from studio.generations.spool import forget, spool_path
 from studio.library.errors import StoreDown
 from studio.library.models import Asset
 from studio.providers.adapters.base import ImageRequest, InputImage
-from studio.providers.adapters.errors import InputsAway, Unsupported
+from studio.providers.adapters.errors import NotReady, Unsupported
 from studio.providers.gateway import adapter_of, user_reference
 
 MOST_PREVIEWS = 3
@@ -52,7 +52,7 @@ def request_of(attempt: Attempt) -> ImageRequest:
 def with_inputs(request: ImageRequest, attempt: Attempt) -> Iterator[ImageRequest]:
     """Put the pictures that go along on disk meanwhile and return the request with them.
 
-    Raises Unsupported for one that is gone, and InputsAway where the store does not answer.
+    Raises Unsupported for one that is gone, and NotReady where the store does not answer.
     """
     spec = GenerationSpec.from_json(attempt.generation.spec)
     wanted = spec.inputs
@@ -70,7 +70,7 @@ def with_inputs(request: ImageRequest, attempt: Attempt) -> Iterator[ImageReques
         yield replace(request, references=references, mask=mask, form=form)
     finally:
         for path in paths:
-            path.unlink(missing_ok=True)
+            forget(path)
 
 
 def _put_down(asset: Asset | None, path: Path) -> InputImage:
@@ -83,7 +83,7 @@ def _put_down(asset: Asset | None, path: Path) -> InputImage:
     except FileNotFoundError as error:
         raise Unsupported(GONE, designer_message=GONE) from error
     except StoreDown as error:
-        raise InputsAway(STORE_AWAY, designer_message=STORE_AWAY) from error
+        raise NotReady(STORE_AWAY, designer_message=STORE_AWAY) from error
     name = f"image-{asset.pk}{Path(asset.original_name).suffix}"
     return InputImage(path=path, size=path.stat().st_size, content_type=asset.content_type, name=name)
 

@@ -1,9 +1,12 @@
 """Where answers wait between the wire and the library, and inputs between the library and the wire."""
 
+import logging
 import uuid
 from pathlib import Path
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 
 def spool_path(token: uuid.UUID, part: str = "answer") -> Path:
@@ -13,4 +16,12 @@ def spool_path(token: uuid.UUID, part: str = "answer") -> Path:
 
 def forget_answer(token: uuid.UUID) -> None:
     """Remove an answer that has been dealt with."""
-    spool_path(token).unlink(missing_ok=True)
+    forget(spool_path(token))
+
+
+def forget(path: Path) -> None:
+    """Remove a file that has been dealt with. What a failing disk does not let go stops no work: the sweep comes."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("A file of the spool could not be removed: %s", error)

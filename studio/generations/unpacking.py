@@ -15,7 +15,7 @@ from studio.generations.delivery import Missing, Picture
 from studio.generations.engine import Engine, is_stopping
 from studio.generations.models import Attempt
 from studio.generations.spec import GenerationSpec
-from studio.generations.spool import spool_path
+from studio.generations.spool import forget, spool_path
 from studio.library import files
 from studio.library.errors import StoreDown
 from studio.library.models import Source
@@ -125,7 +125,7 @@ def _store_fetched(
     except ProviderError as error:
         return Missing("bad_image", error.designer_message)
     finally:
-        _picture_path(attempt, index).unlink(missing_ok=True)
+        forget(_picture_path(attempt, index))
 
 
 def _picture_path(attempt: Attempt, index: int) -> Path:

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from studio.live.notify import notify
 from studio.providers.adapters.errors import (
-    InputsAway,
     OutcomeUnknown,
     OutdatedKey,
     Pauses,
@@ -52,7 +51,7 @@ def note_failure(*, connection_id: int, remote_name: str, error: ProviderError, 
         _slow_down(connection_id, min(pause, LONGEST_QUOTA))
     elif isinstance(error, RateLimited):
         _slow_down(connection_id, min(pause, LONGEST_SLOWDOWN))
-    elif isinstance(error, _UPSTREAM) and not isinstance(error, InputsAway):
+    elif isinstance(error, _UPSTREAM):
         _count_failure(connection_id)
 
 

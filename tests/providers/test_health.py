@@ -18,6 +18,7 @@ from studio.providers.adapters.errors import (
     JobTimedOut,
     ModelUnavailable,
     NotPermitted,
+    NotReady,
     OutcomeUnknown,
     Overloaded,
     ProviderError,
@@ -92,6 +93,7 @@ def test_good_answer_closes_the_circuit_and_begins_the_count_anew(connection: Co
     "error",
     [
         Unsupported,
+        NotReady,
         BadAnswer,
         InvalidRequest,
         ContentRefused,

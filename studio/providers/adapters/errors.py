@@ -2,9 +2,9 @@
 
     ProviderError
     ├── Unsupported          build_request: the provider cannot do that; nothing was sent
+    ├── NotReady             our own storage or database failed before anything was sent; may be tried again
     ├── Unreachable          no byte left this machine; may be tried again
-    │   ├── AddressRefused   the address is private, not https, or not allowed
-    │   └── InputsAway       the pictures that go along could not be read here
+    │   └── AddressRefused   the address is private, not https, or not allowed
     ├── OutcomeUnknown       the line broke after the request left; never sent again blindly
     ├── BadAnswer            an answer without a usable picture
     ├── JobTimedOut          a job that did not end in time
@@ -85,6 +85,16 @@ class Unsupported(ProviderError):
     admin_message = "What was asked is beyond this model; nothing was sent."
 
 
+class NotReady(ProviderError):
+    """Our own storage or database did not do its part, so nothing was sent; it says nothing about the provider."""
+
+    kind = "not_ready"
+    retryable = True
+    sent = False
+    designer_message = "This server could not send the request: its own storage or database did not answer. Try again."
+    admin_message = "The storage or the database of this server did not answer, so nothing was sent."
+
+
 class Unreachable(ProviderError):
     """Nothing left this machine."""
 
@@ -106,12 +116,6 @@ class AddressRefused(Unreachable):
     admin_message = (
         "The base URL leads to a private address, or is not https. The operator can list it in PRIVATE_HOSTS."
     )
-
-
-class InputsAway(Unreachable):
-    """Our own store or disk did not give the pictures that go along; it says nothing about the provider."""
-
-    elsewhere = False
 
 
 class OutcomeUnknown(ProviderError):

@@ -23,7 +23,7 @@ import httpx
 
 from studio.providers.adapters.address import PinnedBackend, Resolve, TooLarge, Wire, check_url, system_resolver
 from studio.providers.adapters.base import Answer, HttpRequest
-from studio.providers.adapters.errors import BadAnswer, OutcomeUnknown, ProviderError, Unreachable
+from studio.providers.adapters.errors import BadAnswer, NotReady, OutcomeUnknown, ProviderError, Unreachable
 from studio.providers.adapters.rehearsal import SCHEME, RehearsalTransport
 from studio.providers.adapters.spool import Body, Garbled, Memory, Spool
 from studio.providers.adapters.text import clean_message
@@ -152,8 +152,8 @@ class ProviderClient:
         """Make one API call within `deadline` seconds and return its answer, whatever its status.
 
         `on_sent` is awaited once, right after the last byte of the request left; never when the provider hangs up
-        before that. `on_data` sees every piece of a good answer as it arrives and must not block. Raises Unreachable,
-        OutcomeUnknown or BadAnswer, and leaves no file then.
+        before that. `on_data` sees every piece of a good answer as it arrives and must not block. Raises NotReady,
+        Unreachable, OutcomeUnknown or BadAnswer, and leaves no file then.
         """
         body = Spool(spool, self._body_limit)
         wire = Wire(private_hosts, self._wire_limit)
@@ -222,7 +222,7 @@ class ProviderClient:
         try:
             async with _failures_named(wire, deadline):
                 return await self._follow(url, wire, spool)
-        except Unreachable as error:
+        except (NotReady, Unreachable) as error:
             raise BadAnswer(f"The result cannot be fetched: {error}") from error
 
     async def _follow(self, url: str, wire: Wire, spool: Path) -> Answer:
@@ -318,17 +318,23 @@ async def _failures_named(wire: Wire, deadline: float) -> AsyncIterator[None]:
         reason = str(error) or "the answer is larger than allowed"
         raise BadAnswer(f"Unusable answer: {reason}.", status=wire.status, request_id=wire.request_id) from error
     except StorageFailed as error:
-        raise _broken(wire, f"The spool cannot be written: {error}.", designer_message=_STORAGE) from error
+        raise _broken(
+            wire, f"The spool cannot be written: {error}.", unsent=NotReady, designer_message=_STORAGE
+        ) from error
     except TimeoutError as error:
         raise _broken(wire, f"No whole answer within {deadline:g} seconds.") from error
     except _LINE_ERRORS as error:
         raise _broken(wire, f"The connection failed: {type(error).__name__}.") from error
 
 
-def _broken(wire: Wire, message: str, **facts: Any) -> ProviderError:
+def _broken(
+    wire: Wire, message: str, *, unsent: type[ProviderError] = Unreachable, designer_message: str = ""
+) -> ProviderError:
     if wire.sent:
-        return OutcomeUnknown(message, status=wire.status, request_id=wire.request_id, **facts)
-    return Unreachable(message, **facts)
+        return OutcomeUnknown(
+            message, status=wire.status, request_id=wire.request_id, designer_message=designer_message
+        )
+    return unsent(message, designer_message=designer_message)
 
 
 def _joined(address: httpx.URL, location: str) -> str:

@@ -10,7 +10,14 @@ import psutil
 import pytest
 
 from studio.providers.adapters.base import HttpRequest
-from studio.providers.adapters.errors import AddressRefused, BadAnswer, OutcomeUnknown, ProviderError, Unreachable
+from studio.providers.adapters.errors import (
+    AddressRefused,
+    BadAnswer,
+    NotReady,
+    OutcomeUnknown,
+    ProviderError,
+    Unreachable,
+)
 from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.adapters.transport import ProviderClient
 from tests.emulators.control import EmulatorControl
@@ -195,7 +202,7 @@ def test_cancelled_call_leaves_no_file(emulator: EmulatorControl, spool: Path) -
 def test_unwritable_spool_is_noticed_before_money_is_spent(emulator: EmulatorControl, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(Unreachable) as caught:
+    with pytest.raises(NotReady) as caught:
         generate(emulator, tmp_path / "file" / "answer", "A boat")
 
     assert caught.value.sent is False
