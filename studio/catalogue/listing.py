@@ -87,7 +87,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Arrangement:
     """The connections of a model in their order, whether the team set it, and those that could be added."""
 
     places: Sequence[Place]
@@ -131,7 +131,7 @@ def models_of(team: Team) -> QuerySet[ImageModel]:
     return ImageModel.objects.filter(Q(protocol__in=protocols) | Q(pk__in=routed), enabled=True)
 
 
-def way_of(team: Team, model: ImageModel) -> Way:
+def arrangement_of(team: Team, model: ImageModel) -> Arrangement:
     """Where the team's requests for a model go."""
     own = route_of(team, model)
     steps = own or default_places(team, model)
@@ -139,7 +139,7 @@ def way_of(team: Team, model: ImageModel) -> Way:
     rows = PausedModel.objects.filter(connection__in=connections)
     paused = set(rows.values_list("connection_id", "remote_name"))
     others = [step for step in possible_steps(team, model) if step.connection not in connections]
-    return Way([Place(step, _trouble(step, paused)) for step in steps], bool(own), others)
+    return Arrangement([Place(step, _trouble(step, paused)) for step in steps], bool(own), others)
 
 
 def _trouble(step: Step, paused: set[tuple[int, str]]) -> str:

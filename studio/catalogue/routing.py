@@ -10,7 +10,7 @@ from django.db.models import F
 
 from studio.catalogue.models import ImageModel, Route
 from studio.providers.health import is_down
-from studio.providers.models import Connection, PausedModel
+from studio.providers.models import SECRETS, Connection, PausedModel
 from studio.teams.models import Team
 
 # Why a connection or a model of it is not used, by the kind of error that paused it, in few words for designers.
@@ -22,7 +22,6 @@ PAUSES: Final = {
     "model_unavailable": "no longer offered by the provider",
     "model_maintenance": "under maintenance at the provider",
 }
-_SECRETS: Final = ("connection__secret", "connection__earlier_secret", "connection__hook_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ def ways_for(team: Team, models: Collection[ImageModel]) -> Mapping[int, Ways]:
     """Return where each model can be asked for, by its id: three queries, however many.
 
     The places are those of the team's route; without one, the first connection that speaks the model's protocol, the
-    team's own before a shared one. The secrets stay in the database, since nothing is sent here.
+    team's own before a shared one.
     """
     own_first = F("team").asc(nulls_last=True), "pk"
-    open_to_team = Connection.objects.open_to(team).filter(enabled=True).order_by(*own_first).defer("secret")
+    open_to_team = Connection.objects.open_to(team).without_secrets().filter(enabled=True).order_by(*own_first)
     connections = {connection.pk: connection for connection in open_to_team}
     routes = _routes(team, models)
     paused_models = PausedModel.objects.filter(connection__in=connections)
@@ -86,7 +85,8 @@ def _reason(steps: Collection[Step], pauses: Sequence[str]) -> str:
 def route_of(team: Team, model: ImageModel) -> list[Step]:
     """The team's own order for a model as it was set, with what cannot be asked now; empty without one."""
     rows = Route.objects.filter(team=team, model=model, connection__in=Connection.objects.open_to(team))
-    in_order = rows.select_related("connection", "via").defer(*_SECRETS).order_by("position")
+    secrets = (f"connection__{name}" for name in SECRETS)
+    in_order = rows.select_related("connection", "via").defer(*secrets).order_by("position")
     return [Step(route.connection, route.via) for route in in_order]
 
 
@@ -98,8 +98,8 @@ def default_places(team: Team, model: ImageModel) -> list[Step]:
 
 def possible_steps(team: Team, model: ImageModel) -> list[Step]:
     """Every place that leads to a model: connections that the team may use, with the entry of the same family."""
-    own_first = Connection.objects.open_to(team).order_by(F("team").asc(nulls_last=True), "pk")
-    connections = own_first.defer("secret", "earlier_secret", "hook_secret")
+    open_to_team = Connection.objects.open_to(team).without_secrets()
+    connections = open_to_team.order_by(F("team").asc(nulls_last=True), "pk")
     family = list(ImageModel.objects.current().filter(family=model.family))
     return [Step(each, via) for each in connections for via in family if via.protocol == each.protocol]
 

@@ -16,12 +16,12 @@ from studio.catalogue.forms import MoveForm, StepForm
 from studio.catalogue.listing import (
     RANKED_DAYS,
     Entry,
+    arrangement_of,
     entries_for,
     models_of,
     price_sources,
     ranking,
     used_lately,
-    way_of,
 )
 from studio.catalogue.models import ImageModel
 from studio.teams.access import TeamRequest, team_required
@@ -83,7 +83,7 @@ def available(request: TeamRequest, slug: str) -> HttpResponse:
 def add_step(request: TeamRequest, slug: str) -> HttpResponse:
     """Add a connection at the end of a model's route."""
     chosen = _get_model(request, slug)
-    form = StepForm(request.POST, steps=way_of(request.team, chosen).others)
+    form = StepForm(request.POST, steps=arrangement_of(request.team, chosen).others)
     if form.is_valid():
         step = form.chosen()
         try:
@@ -140,8 +140,9 @@ def _model_page(request: TeamRequest, entry: Entry, form: StepForm | None = None
 
 
 def _route(request: TeamRequest, chosen: ImageModel, form: StepForm | None = None, said: str = "") -> dict[str, Any]:
-    way = way_of(request.team, chosen)
-    return {"model": chosen, "way": way, "form": form or StepForm(steps=way.others), "said": said}
+    arrangement = arrangement_of(request.team, chosen)
+    form = form or StepForm(steps=arrangement.others)
+    return {"model": chosen, "arrangement": arrangement, "form": form, "said": said}
 
 
 def _route_changed(request: TeamRequest, chosen: ImageModel, said: str) -> HttpResponse:

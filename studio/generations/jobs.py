@@ -3,19 +3,13 @@
 What a job has brought is committed with its attempt; a worker then fetches the pictures and delivers them.
 """
 
-import asyncio
 import json
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
-from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import QuerySet
@@ -27,43 +21,20 @@ from studio.generations.claiming import working
 from studio.generations.delivery import wind_up
 from studio.generations.engine import engine, let_go_of_database
 from studio.generations.models import WITH_TIME, Attempt, AttemptState, Generation, GenerationState, OutputState
+from studio.generations.polling import ROUND_SECONDS, Batch, Told, ask_batch, batch_of, cancel, jobs_of
 from studio.generations.results import result_to_json
 from studio.live.notify import notify
-from studio.providers.adapters.base import (
-    Answer,
-    Endpoint,
-    HttpRequest,
-    ImageResult,
-    JobFailed,
-    JobMissing,
-    JobNews,
-    JobRunning,
-    Jobs,
-)
-from studio.providers.adapters.errors import BadAnswer, JobTimedOut, OutcomeUnknown, ProviderError, Unauthorised
-from studio.providers.adapters.text import clean_message
-from studio.providers.adapters.transport import ProviderClient
-from studio.providers.gateway import adapter_of, endpoint_of
-from studio.providers.health import note_failure
-from studio.providers.models import Connection
-
-logger = logging.getLogger(__name__)
+from studio.providers.adapters.base import ImageResult, JobFailed
+from studio.providers.adapters.errors import ProviderError
+from studio.providers.gateway import endpoint_of
+from studio.providers.health import as_it_counts, note_failure
 
 BATCH: Final = 500
 # So many results are committed together.
 READY_AT_ONCE: Final = 50
-AT_ONCE: Final = 16
-ASK_SECONDS: Final = 10.0
-# So long one provider is asked in a turn; the jobs that are left then are the first in the next.
-ROUND_SECONDS: Final = 20.0
 # Questions for one job grow rarer up to this, in seconds; a provider may want them rarer still.
 LONGEST_PAUSE: Final = 10.0
 GROWTH: Final = 1.3
-# From so many due jobs of one connection on, the list call is asked first, a few pages of it.
-LIST_FROM: Final = 8
-MOST_PAGES: Final = 5
-# A job that was just accepted may not be known everywhere yet.
-GRACE: Final = timedelta(minutes=1)
 # While a question is under way nobody else asks it; a poller that dies leaves it to the next one after this.
 ASKING: Final = timedelta(seconds=2 * ROUND_SECONDS)
 
@@ -89,19 +60,6 @@ _MAKE_READY: Final = """
     RETURNING a.generation_id
 """
 
-Told = JobNews | ProviderError
-T = TypeVar("T")
-
-
-@dataclass
-class _Batch:
-    """The due jobs of one connection, and what there is to know to ask for them."""
-
-    jobs: Jobs
-    endpoint: Endpoint
-    attempts: list[Attempt]
-    told: dict[int, Told] = field(default_factory=dict)
-
 
 def have_jobs() -> bool:
     """Whether any job is under way."""
@@ -119,12 +77,12 @@ def poll_due() -> Iterator[int]:
     The generations of one connection are told as soon as its provider has answered or its time is over: a slow one
     holds nobody else's pictures up. Several pollers at once share the work.
     """
-    batches = [_batch(attempts) for attempts in _take_due().values()]
+    batches = [batch_of(attempts) for attempts in _take_due().values()]
     if not batches:
         return
     let_go_of_database()
     worker = engine()
-    asking = {worker.submit(_ask_batch(worker.client, batch)): batch for batch in batches}
+    asking = {worker.submit(ask_batch(worker.client, batch)): batch for batch in batches}
     for asked in as_completed(asking):
         asked.result()
         crash_point("after_poll")
@@ -140,7 +98,7 @@ def hasten(*, connection_id: int, job_id: str) -> bool:
     attempt = _accepted().filter(connection_id=connection_id, remote_id=job_id).first()
     if attempt is None:
         return False
-    jobs = _jobs_of(attempt.connection)
+    jobs = jobs_of(attempt.connection)
     earliest = (attempt.polled_at or attempt.sent_at or attempt.now) + timedelta(seconds=jobs.pace)
     soon = max(attempt.now, earliest)
     Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED, poll_at__gt=soon).update(poll_at=soon)
@@ -165,7 +123,7 @@ def cancel_jobs(generation_id: int) -> None:
     worker = engine()
     for attempt in attempts:
         connection = attempt.connection
-        worker.submit(_cancel(worker.client, _jobs_of(connection), endpoint_of(connection), attempt)).result()
+        worker.submit(cancel(worker.client, jobs_of(connection), endpoint_of(connection), attempt)).result()
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts], state=AttemptState.ACCEPTED).update(
         poll_at=Now() + timedelta(seconds=LONGEST_PAUSE / 2)
     )
@@ -189,114 +147,7 @@ def _take_due() -> Mapping[int, list[Attempt]]:
     return by_connection
 
 
-def _batch(attempts: list[Attempt]) -> _Batch:
-    connection = attempts[0].connection
-    return _Batch(_jobs_of(connection), endpoint_of(connection), attempts)
-
-
-def _jobs_of(connection: Connection) -> Jobs:
-    jobs = adapter_of(connection).jobs
-    if jobs is None:
-        raise LookupError(f"The protocol {connection.protocol} knows no jobs.")
-    return jobs
-
-
-async def _ask_batch(client: ProviderClient, batch: _Batch) -> None:
-    """Ask for the jobs of one connection; those whose turn has not come when the time is over are left out."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def learn(attempt: Attempt) -> None:
-        async with gate:
-            told = batch.told.get(attempt.pk) or await _ask(client, batch, attempt)
-            batch.told[attempt.pk] = told = _as_it_counts(attempt, told)
-            if _is_unwanted(attempt, told):
-                await _cancel(client, batch.jobs, batch.endpoint, attempt)
-
-    with suppress(TimeoutError):
-        async with asyncio.timeout(ROUND_SECONDS):
-            if len(batch.attempts) >= LIST_FROM:
-                await _ask_list(client, batch)
-            await asyncio.gather(*(learn(attempt) for attempt in batch.attempts))
-
-
-def _as_it_counts(attempt: Attempt, told: Told) -> Told:
-    """Return what was told, or the end of a job that nobody waits for any longer."""
-    _hide_prompt(attempt, told)
-    if isinstance(told, JobMissing) and _is_older_than(attempt, GRACE):
-        return JobFailed(OutcomeUnknown("The provider no longer knows the job."))
-    deadline = timedelta(seconds=settings.JOB_DEADLINE)
-    if not isinstance(told, ImageResult | JobFailed) and _is_older_than(attempt, deadline):
-        return JobFailed(JobTimedOut(f"The job did not end within {settings.JOB_DEADLINE:g} seconds."))
-    return told
-
-
-def _is_unwanted(attempt: Attempt, told: Told) -> bool:
-    """Whether a job still runs that nobody waits for: its time is over, or it was cancelled before it had a name."""
-    if isinstance(told, JobFailed):
-        return isinstance(told.error, JobTimedOut)
-    is_first_question = attempt.polls == 0
-    return is_first_question and isinstance(told, JobRunning) and attempt.generation.cancel_requested_at is not None
-
-
-async def _ask_list(client: ProviderClient, batch: _Batch) -> None:
-    """Learn of many jobs at once; what the list does not tell is asked for one by one afterwards."""
-    wanted = {attempt.remote_id: attempt.pk for attempt in batch.attempts}
-    cursor = ""
-    for _ in range(MOST_PAGES):
-        request = batch.jobs.build_list(batch.endpoint, cursor)
-        if request is None:
-            return
-        try:
-            page = await _hear(client, request, batch.jobs.read_list)
-        except ProviderError as error:
-            logger.info("The list of jobs cannot be read (%s); each is asked for by itself.", error.kind)
-            return
-        batch.told |= {wanted[job]: news for job, news in page.jobs.items() if job in wanted}
-        cursor = page.cursor
-        if not cursor or len(batch.told) == len(wanted):
-            return
-
-
-async def _ask(client: ProviderClient, batch: _Batch, attempt: Attempt) -> Told:
-    """Ask for one job; one that began with an earlier key may be bound to it."""
-    told: Told = JobMissing()
-    for endpoint in _endpoints(batch.endpoint, attempt):
-        try:
-            question = batch.jobs.build_poll(endpoint, attempt.remote_id)
-            told = await _hear(
-                client, question, partial(batch.jobs.read_poll, job_id=attempt.remote_id, n=attempt.images)
-            )
-        except ProviderError as error:
-            told = error
-        if not isinstance(told, Unauthorised | JobMissing):
-            return told
-    return told
-
-
-def _endpoints(endpoint: Endpoint, attempt: Attempt) -> list[Endpoint]:
-    rotated_at = attempt.connection.rotated_at
-    if not endpoint.earlier_secret or rotated_at is None or attempt.sent_at is None or attempt.sent_at > rotated_at:
-        return [endpoint]
-    return [replace(endpoint, secret=endpoint.earlier_secret), endpoint]
-
-
-async def _hear(client: ProviderClient, request: HttpRequest, read: Callable[[Answer], T]) -> T:
-    """Ask and read the answer; one that our reading breaks at is a bad one, and holds no other job up."""
-    answer = await _answer(client, request)
-    try:
-        return read(answer)
-    except ProviderError:
-        raise
-    except Exception as error:
-        logger.exception("An answer about jobs broke its reader.")
-        raise BadAnswer("The answer cannot be read.") from error
-
-
-async def _answer(client: ProviderClient, request: HttpRequest) -> Answer:
-    return await client.ask(request, deadline=ASK_SECONDS, private_hosts=settings.PRIVATE_HOSTS)
-
-
-def _write_down(batch: _Batch) -> set[int]:
+def _write_down(batch: Batch) -> set[int]:
     """Commit what became of the jobs; returns the generations that a worker should go on with."""
     unasked: list[int] = []
     pauses: dict[int, tuple[float, float]] = {}
@@ -319,17 +170,6 @@ def _write_down(batch: _Batch) -> set[int]:
         woken |= _make_ready(brought[start : start + READY_AT_ONCE])
     _note_troubles(batch)
     return woken
-
-
-def _hide_prompt(attempt: Attempt, told: Told) -> None:
-    """Take the prompt out of the provider's words: who read them did not know it."""
-    error = told.error if isinstance(told, JobFailed) else told
-    if isinstance(error, ProviderError):
-        error.provider_message = clean_message(error.provider_message, prompt=attempt.generation.prompt)
-
-
-def _is_older_than(attempt: Attempt, age: timedelta) -> bool:
-    return attempt.sent_at is not None and attempt.now - attempt.sent_at > age
 
 
 def _make_ready(brought: Sequence[tuple[Attempt, ImageResult]]) -> set[int]:
@@ -368,19 +208,19 @@ def _still_accepted(attempt: Attempt) -> bool:
     return Attempt.objects.filter(pk=attempt.pk, state=AttemptState.ACCEPTED).exists()
 
 
-def _note_troubles(batch: _Batch) -> None:
+def _note_troubles(batch: Batch) -> None:
     """Questions that failed say something about the connection, once however many they were, and nothing about jobs."""
+    connection = batch.attempts[0].connection
     troubles = {
         (attempt.via.remote_name, told.kind): told
         for attempt in batch.attempts
         if isinstance(told := batch.told.get(attempt.pk), ProviderError)
     }
-    for (remote_name, _), error in troubles.items():
+    for (remote_name, _), told in troubles.items():
+        error = as_it_counts(connection, told)
         pause = timedelta(seconds=error.retry_after or LONGEST_PAUSE)
         with transaction.atomic():
-            note_failure(
-                connection_id=batch.attempts[0].connection_id, remote_name=remote_name, error=error, pause=pause
-            )
+            note_failure(connection_id=connection.pk, remote_name=remote_name, error=error, pause=pause)
 
 
 def _pause(attempt: Attempt, pace: float, told: Told) -> tuple[float, float]:
@@ -393,15 +233,3 @@ def _ask_later(pauses: Mapping[int, tuple[float, float]]) -> None:
     usual, wanted = [usual for usual, _ in pauses.values()], [wanted for _, wanted in pauses.values()]
     with database.cursor() as cursor:
         cursor.execute(_ASK_LATER, {"ids": [*pauses], "pauses": usual, "wanted": wanted})
-
-
-async def _cancel(client: ProviderClient, jobs: Jobs, endpoint: Endpoint, attempt: Attempt) -> None:
-    """Ask the provider once to stop a job, in each way that it may offer; its word on it does not matter here."""
-    for request in jobs.build_cancels(endpoint, attempt.remote_id):
-        try:
-            answer = await _answer(client, request)
-        except ProviderError as error:
-            logger.info("Job of attempt %s could not be cancelled: %s", attempt.pk, error)
-            continue
-        if 200 <= answer.status < 300:
-            return

@@ -1,12 +1,14 @@
 """Connections: configured provider accounts."""
 
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from django.db import models
 from django.db.models import Q
 
 from studio.core.fields import EncryptedTextField
 from studio.teams.models import Team
+
+SECRETS: Final = ("secret", "earlier_secret", "hook_secret")
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -19,6 +21,10 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
     def open_to(self, team: Team) -> Self:
         """The team's own, and those shared by the whole installation."""
         return self.kept().filter(Q(team=team) | Q(team=None))
+
+    def without_secrets(self) -> Self:
+        """Their secrets stay in the database: nothing is sent with these."""
+        return self.defer(*SECRETS)
 
     def usable(self) -> Self:
         """Switched on, and not paused after an error that needs somebody."""

@@ -176,7 +176,7 @@ def test_models_for_costs_the_same_for_any_number(count: int, team: Team, django
 
 
 def test_models_for_reads_no_secret(team: Team, settings: Any) -> None:
-    connect(team, "OpenAI")
+    connect(team, "OpenAI", earlier_secret="sk-before", hook_secret="whsec-test")
     settings.ENCRYPTION_KEYS = []
     assert "gpt-image-2" in slugs(team)
 

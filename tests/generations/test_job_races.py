@@ -14,8 +14,9 @@ from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from studio.accounts.models import User
-from studio.generations import delivery, fulfilment, jobs
+from studio.generations import delivery, fulfilment, jobs, polling
 from studio.generations.models import Attempt, AttemptState, Generation, GenerationState
+from studio.generations.polling import Batch, jobs_of
 from studio.generations.services import cancel_generation
 from studio.ledger.models import Entry
 from studio.providers.models import Connection
@@ -188,7 +189,7 @@ def test_news_of_a_generation_that_was_given_up_changes_nothing(
     fulfilment.fulfil_next(connection.pk)
     write = jobs._write_down
 
-    def give_up_meanwhile(batch: jobs._Batch) -> set[int]:
+    def give_up_meanwhile(batch: Batch) -> set[int]:
         Generation.objects.filter(pk=generation.pk).update(kills=3)
         lose_worker(generation)
         fulfilment.resume(generation.pk)
@@ -236,7 +237,7 @@ def test_hint_that_comes_while_the_question_is_under_way_is_not_lost(
     job_id = generation.attempts.get().remote_id
     write = jobs._write_down
 
-    def hasten_meanwhile(batch: jobs._Batch) -> set[int]:
+    def hasten_meanwhile(batch: Batch) -> set[int]:
         assert jobs.hasten(connection_id=connection.pk, job_id=job_id)
         return write(batch)
 
@@ -258,8 +259,8 @@ def test_provider_that_does_not_answer_holds_no_other_up(
     connection: Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jobs, "ASK_SECONDS", 30.0)
-    monkeypatch.setattr(jobs, "ROUND_SECONDS", 3.0)
+    monkeypatch.setattr(polling, "ASK_SECONDS", 30.0)
+    monkeypatch.setattr(polling, "ROUND_SECONDS", 3.0)
     slow = emulator_of("aigateway")
     slow_connection = connect(slow, "aigateway", team=team)
     hanging = order(team, member, "aigateway")
@@ -301,7 +302,7 @@ def test_answer_that_breaks_its_reader_ends_with_the_time_of_its_job(
     for _ in range(2):
         fulfilment.fulfil_next(connection.pk)
     poisoned = first.attempts.get().remote_id
-    reader = jobs._jobs_of(connection)
+    reader = jobs_of(connection)
     read = type(reader).read_poll
 
     def read_or_break(self: object, answer: object, **asked: Any) -> object:
