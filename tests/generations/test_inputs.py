@@ -327,7 +327,9 @@ def test_removing_takes_a_picture_out_of_the_form(send: Send, openai: Connection
     part = f"{QUOTE}?part=references" if htmx else QUOTE
 
     assert shown(send(part, htmx=htmx, **held, take_out=str(one.pk))) == [two.pk]
-    assert f'value="{mask.pk}"' not in send(part, htmx=htmx, **held, take_out="mask").content.decode()
+    field = f'name="mask_asset" value="{mask.pk}"'
+    assert field in send(part, htmx=htmx, **held).content.decode()
+    assert field not in send(part, htmx=htmx, **held, take_out="mask").content.decode()
     assert Asset.objects.count() == 3
 
 
