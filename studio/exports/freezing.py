@@ -6,7 +6,9 @@ first and written in one short transaction afterwards, which fails if the work h
 
 import hashlib
 import zlib
+from bisect import bisect_right
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -30,8 +32,6 @@ from studio.library.search import LibrarySearch
 LEASE: Final = timedelta(seconds=60)
 # Whoever claims it counts as failed until a page is written, so work that kills its process is given up, too.
 MOST_STRIKES: Final = 5
-# What the ends of a part take beside its pictures and their lines: the tables of collections and tags, the README.
-ENDS: Final = 1024 * 1024
 _NAMED_MISSING: Final = 200
 
 
@@ -150,20 +150,29 @@ class Freezer:
 
     def _fitting(self, part: ExportPart, lines: Sequence[_Line]) -> int:
         """Return how many of the lines the part takes; a part that is empty takes one, however large."""
-        if self.export.part_bytes is None:
+        most = self.export.part_bytes
+        if most is None or self._length_with(part, lines) <= most:
             return len(lines)
-        used = part.local_size + part.central_size + part.json_size + part.csv_size + ENDS
-        for number, line in enumerate(lines):
-            used += len(line.json[1]) + len(line.csv)
-            if line.entry is not None:
-                # An upper bound: with the offset in 64 bits.
-                used += local_length(line.entry) + central_length(Placed(2**40, line.entry))
-            if used > self.export.part_bytes and (number or part.files or part.missing):
-                return number
-        return len(lines)
+        counts = range(1, len(lines))
+        fitting = bisect_right(counts, most, key=lambda count: self._length_with(part, lines[:count]))
+        return fitting or int(_is_empty(part))
+
+    def _length_with(self, part: ExportPart, lines: Sequence[_Line]) -> int:
+        """Return how long the part would be if it ended with these lines, as the library's tables are now."""
+        ended = copy(part)
+        _fill(ExportPage(), ended, lines)
+        self._end(ended, _missing_names(part) + [line.name for line in lines if line.entry is None])
+        return ended.length
 
     def _seal(self, part: ExportPart) -> None:
         """End a part: from now on its bytes are known from the first to the last."""
+        self._end(part, _missing_names(part))
+        with transaction.atomic():
+            self._hold(length=F("length") + part.length)
+            part.save()
+
+    def _end(self, part: ExportPart, missing_names: Sequence[str]) -> None:
+        """Write what follows a part's pictures and their lines."""
         is_whole = self.export.scope == Scope.LIBRARY
         tail = manifest.json_tail(
             collections=collections_table(self.export.team, None if is_whole else part.collection_ids),
@@ -173,12 +182,9 @@ class Freezer:
         )
         part.json_tail, part.json_size = tail, part.json_size + len(tail)
         part.json_crc32 = zlib.crc32(tail, part.json_crc32)
-        part.readme = manifest.readme(_readme(self.export, part))
+        part.readme = manifest.readme(_readme(self.export, part, missing_names))
         part.etag = part.digest = _chained(part.digest, tail, part.readme)
         part.length = layout_of(part).length
-        with transaction.atomic():
-            self._hold(length=F("length") + part.length)
-            part.save()
 
     def _finish(self, part: ExportPart | None) -> None:
         """End the last part and let it be downloaded."""
@@ -231,7 +237,7 @@ def begin_anew(export: Export) -> bool:
 
 def _fill(page: ExportPage, part: ExportPart, lines: Sequence[_Line]) -> None:
     """Write lines into the page and count them in its part."""
-    is_first = not (part.files or part.missing)
+    is_first = _is_empty(part)
     page.local_offset, page.central_offset = part.local_size, part.central_size
     page.json_offset, page.csv_offset = part.json_size, part.csv_size
     entries = [entry for line in lines for entry in (line.entry, line.received) if entry is not None]
@@ -250,6 +256,10 @@ def _fill(page: ExportPage, part: ExportPart, lines: Sequence[_Line]) -> None:
     part.collection_ids = sorted({*part.collection_ids}.union(*(line.collection_ids for line in lines)))
     part.tag_ids = sorted({*part.tag_ids}.union(*(line.tag_ids for line in lines)))
     part.digest = _chained(part.digest, page.records, page.json, page.csv)
+
+
+def _is_empty(part: ExportPart) -> bool:
+    return not (part.files or part.missing)
 
 
 def _chained(digest: str, *pieces: bytes) -> str:
@@ -291,7 +301,7 @@ def _described(export: Export, number: int) -> dict[str, object]:
     }
 
 
-def _readme(export: Export, part: ExportPart) -> list[str]:
+def _readme(export: Export, part: ExportPart, missing_names: Sequence[str]) -> list[str]:
     """Return the lines of README.txt."""
     made = timezone.localtime(export.created_at)
     lines = [
@@ -303,23 +313,26 @@ def _readme(export: Export, part: ExportPart) -> list[str]:
         "manifest.csv opens in a spreadsheet, manifest.json is for programs. Both hold prompt, model, settings,",
         "author, date, cost in credits, status, tags, collections, sha256 and each file's marks of origin.",
     ]
-    return [*lines, *_missing(part)]
-
-
-def _missing(part: ExportPart) -> list[str]:
     if not part.missing:
-        return []
-    named: list[str] = []
-    pages = part.pages.exclude(missing_names=[]).order_by("first").values_list("missing_names", flat=True)
-    for page in pages.iterator(chunk_size=50):
-        named += page
-        if len(named) >= _NAMED_MISSING:
-            break
-    more = part.missing - len(named[:_NAMED_MISSING])
+        return lines
+    more = part.missing - len(missing_names[:_NAMED_MISSING])
     return [
+        *lines,
         "",
         f"Missing: {part.missing:,}. The files of these images are missing or damaged on the server:",
-        *named[:_NAMED_MISSING],
+        *missing_names[:_NAMED_MISSING],
         *([f"and {more:,} more, which the manifests name."] if more > 0 else []),
         "Tell the person who runs Atelier. All other images are in this archive.",
     ]
+
+
+def _missing_names(part: ExportPart) -> list[str]:
+    """Return the names of the missing files in the part's pages, or of the first ones where they are many."""
+    named: list[str] = []
+    if part.missing:
+        pages = part.pages.exclude(missing_names=[]).order_by("first").values_list("missing_names", flat=True)
+        for page in pages.iterator(chunk_size=50):
+            named += page
+            if len(named) >= _NAMED_MISSING:
+                break
+    return named

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 from studio.accounts.models import User
 from studio.exports import freezing, planning, services
 from studio.exports.freezing import Freezer, Lost, claim, release
-from studio.exports.models import Export, ExportPage, State, held_by_exports
+from studio.exports.models import Export, ExportPage, ExportPart, State, held_by_exports
 from studio.library import files
 from studio.library.binning import bin_assets, purge
 from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Tag
@@ -191,17 +191,39 @@ def test_other_programs_find_no_fault(team: Team, owner: User, tmp_path: Path, p
 # Parts
 
 
-def test_parts_keep_their_size_and_hold_every_picture_once(
-    team: Team, owner: User, monkeypatch: pytest.MonkeyPatch
+def parts_of(team: Team, owner: User, most: int) -> list[ExportPart]:
+    export = make_export(team, owner, pattern="{number}-{id}", part_bytes=most)
+    return list(export.parts.order_by("number"))
+
+
+@pytest.mark.parametrize(("page", "lost"), [(1, 4), (3, 0), (500, 4)])
+def test_parts_are_as_full_as_their_size_allows_to_the_byte(
+    team: Team, owner: User, monkeypatch: pytest.MonkeyPatch, page: int, lost: int
 ) -> None:
-    monkeypatch.setattr(freezing, "ENDS", 4000)
+    monkeypatch.setattr(planning, "PAGE", page)
+    assets = [make_asset(team, prompt=f"Picture {number}") for number in range(7)]
+    files.delete([asset.original_name for asset in assets[:lost]])
+    collection = make_collection(team, owner, "Autumn")
+    Collection.objects.update(description="Leaves. " * 500)
+    put(collection, owner, *assets[2:])
+    [whole] = parts_of(team, owner, 10**9)
+    first = whole
+    for count in (7, 6, 5):
+        assert (first.files + first.missing, first.length) == (count, len(read(body_of(first))))
+        again, *rest = parts_of(team, owner, first.length)
+        assert (again.length, sum(part.files + part.missing for part in rest)) == (first.length, 7 - count)
+        assert all(part.length <= first.length for part in rest)
+        first = parts_of(team, owner, first.length - 1)[0]
+
+
+def test_parts_hold_every_picture_once_and_in_order(team: Team, owner: User) -> None:
     for number in range(7):
         make_asset(team, prompt=f"Picture {number}")
-    export = make_export(team, owner, pattern="{number}-{id}", part_bytes=8000)
+    export = make_export(team, owner, pattern="{number}-{id}", part_bytes=6000)
     parts = list(export.parts.order_by("number"))
     assert [part.number for part in parts] == list(range(1, len(parts) + 1))
     assert len(parts) >= 3
-    assert all(part.length <= 8000 for part in parts)
+    assert all(part.length <= 6000 for part in parts)
     names = names_of(export)
     assert [name[:5] for name in names] == [f"{number:05}" for number in range(1, 8)]
     assert export.length == sum(part.length for part in parts)
@@ -252,11 +274,10 @@ def test_crash_after_any_page_costs_at_most_a_page(
 def test_crash_between_page_and_end_of_a_part_is_mended(
     team: Team, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freezing, "ENDS", 4000)
     monkeypatch.setattr(services, "AT_ONCE", 0)
     for _ in range(4):
         make_asset(team)
-    make_export(team, owner, part_bytes=7000)
+    make_export(team, owner, part_bytes=5000)
     freezer = claimed()
     with monkeypatch.context() as patched:
         patched.setattr(Freezer, "_seal", lambda *_: None)
@@ -265,7 +286,8 @@ def test_crash_between_page_and_end_of_a_part_is_mended(
     export = finish(claimed())
     assert export.state == State.READY
     assert len(names_of(export)) == 4
-    assert all(part.length <= 7000 for part in export.parts.all())
+    assert export.parts.count() > 1
+    assert all(part.length <= 5000 for part in export.parts.all())
 
 
 def test_work_that_always_fails_is_given_up(team: Team, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
