@@ -7,17 +7,18 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
 CHUNK: Final = 256 * 1024
-# A stretch of a file that is sent without being read; short enough that its reader is looked after in between.
+# So much is sent without being read; short enough that its reader is looked after in between.
 STRETCH: Final = 8 * 1024 * 1024
+# Of small files so many at once: each is an open file.
+_MOST_IN_RUN: Final = 64
 # Where one byte is in the kernel's memory, so are mostly those that follow: what was read once came in stretches.
-_PROBE: Final = 512 * 1024
+_PROBE: Final = 2 * 1024 * 1024
 
 # Reading is short and local; a few threads are enough for any number of slow readers.
 _readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="atelier-files")
@@ -36,19 +37,53 @@ class Body(Protocol):
         """Produce the bytes from `start` up to but without `stop`, at most 256 KiB at a time."""
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """A part of an open file, to be sent without being read; open until the next piece is asked for."""
+class Stretch(NamedTuple):
+    """A part of an open file, and the bytes that go before it."""
 
+    before: bytes
     descriptor: int
-    offset: int
-    count: int
+    start: int
+    stop: int
+
+
+class Run:
+    """Stretches to be sent one after another without being read; their files are open until it is closed.
+
+    Small files go together: each picture that is sent empties the processor's caches, so whatever looks after files one
+    by one starts cold every time.
+    """
+
+    def __init__(self) -> None:
+        self.stretches: list[Stretch] = []
+        self._files: list[_OpenFile] = []
+        self._length = 0
 
     def __len__(self) -> int:
-        return self.count
+        """How many bytes it sends."""
+        return self._length
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to send it."""
+        return self._length >= STRETCH or len(self.stretches) >= _MOST_IN_RUN
+
+    def new_file(self) -> "_OpenFile":
+        """Return a file to be opened, which is closed with the run."""
+        self._files.append(_OpenFile())
+        return self._files[-1]
+
+    def add(self, file: "_OpenFile", start: int, stop: int, *, before: bytes = b"") -> None:
+        """Add a part of an open file."""
+        self.stretches.append(Stretch(before, file.descriptor, start, stop))
+        self._length += len(before) + stop - start
+
+    def close(self) -> None:
+        """Close its files."""
+        for file in self._files:
+            file.close()
 
 
-Piece = bytes | Stretch
+Piece = bytes | Run
 
 
 @runtime_checkable
@@ -56,7 +91,7 @@ class PiecedBody(Body, Protocol):
     """A body that knows which of its bytes lie in files, so that a server which can send those need not read them."""
 
     def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
-        """Produce the same bytes as `chunks`, in part as stretches of files."""
+        """Produce the same bytes as `chunks`, in part as runs of files, each until the next piece is asked for."""
 
 
 class BodyFailedError(Exception):
@@ -107,10 +142,29 @@ class FileBody:
                 at, size = start, min(STRETCH, stop - start)
                 if not file.is_in_memory(size, at):
                     await _in_reader(lambda: file.read_ahead(size, at))  # noqa: B023  # awaited before the next round
-                yield Stretch(file.descriptor, start, size)
+                run = Run()
+                run.add(file, start, start + size)
+                yield run
                 start += size
         finally:
             file.close()
+
+    def join(self, run: Run, start: int, stop: int, *, before: bytes) -> bool:
+        """Add a part to a run with others; False if it has to be sent by itself.
+
+        That is what is too long, what would have to be read first, and what is gone: the others go out before it.
+        """
+        if stop - start > STRETCH:
+            return False
+        file = run.new_file()
+        try:
+            self._open(file)
+        except FileNotFoundError:
+            return False
+        if not file.is_in_memory(stop - start, start):
+            return False
+        run.add(file, start, stop, before=before)
+        return True
 
     def _open(self, file: "_OpenFile") -> None:
         file.open(self._path)

@@ -15,14 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import quote_etag
 
 from studio.core.asgi import App, Message, Receive, Scope, Send
-from studio.core.bodies import Body, BodyFailedError, Piece, PiecedBody, Stretch
+from studio.core.bodies import Body, BodyFailedError, Piece, PiecedBody, Run
 from studio.core.errors import StudioError
 from studio.core.http import INERT_POLICY
 from studio.core.ranges import content_disposition, is_known, range_of
 
-# ASGI's name for it.
-ZERO_COPY: Final = "http.response.zerocopysend"
-# Our own: the connection ends at once, and what the kernel holds for its reader is dropped.
+# What our server understands beyond ASGI: parts of open files in place of a piece of the body; and the connection ends
+# at once, and what the kernel holds for its reader is dropped.
+FILES: Final = "atelier.files"
 RESET: Final = "atelier.reset"
 SLOT: Final = "atelier.body"
 # Marks the very response whose body waits in the scope: an error page that took its place does not carry it.
@@ -188,9 +188,9 @@ async def send_window(
 
     The head waits for the first bytes: a body that cannot even begin becomes an honest error. One that fails later
     raises, and the server then breaks the connection, so nobody takes a part for the whole. `extensions` are those
-    that the server offers: ZERO_COPY and RESET are used.
+    that the server offers: FILES and RESET are used.
     """
-    sending = asyncio.create_task(_send_all(window, head, send, can_copy=ZERO_COPY in extensions))
+    sending = asyncio.create_task(_send_all(window, head, send, can_copy=FILES in extensions))
     ends: list[asyncio.Task[None] | asyncio.Task[bool]] = [sending, asyncio.create_task(_hang_up(receive))]
     if window.watch is not None:
         ends.append(asyncio.create_task(window.watch()))
@@ -220,8 +220,8 @@ async def _send_all(window: Window, head: Message, send: Send, *, can_copy: bool
             left -= len(data)
             if left < 0:
                 raise BodyFailedError(f"A body made {-left} bytes more than promised")
-            if isinstance(data, Stretch):
-                await send({"type": ZERO_COPY, "file": data.descriptor, "offset": data.offset, "count": data.count})
+            if isinstance(data, Run):
+                await send({"type": FILES, "stretches": data.stretches})
             else:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             data = await anext(chunks, b"") if left else b""

@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing, closing
 from functools import partial
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from django.db.models import Subquery
 
-from studio.core.bodies import CHUNK, Body, BodyFailedError, FileBody, Piece
+from studio.core.bodies import CHUNK, BodyFailedError, FileBody, Piece, Run
 from studio.exports.layout import Layout, layout_of
 from studio.exports.models import ExportPage, ExportPart
-from studio.exports.zipformat import central_header, local_header, place, unpack
+from studio.exports.zipformat import Entry, central_header, local_header, place, unpack
 from studio.library import files
 from studio.live.threads import in_thread
 
@@ -21,12 +21,23 @@ logger = logging.getLogger(__name__)
 Chunks = AsyncGenerator[bytes, None]
 Pieces = AsyncGenerator[Piece, None]
 OnVanished = Callable[[], None]
-# Produces a part of one picture's file.
-OfFile = Callable[[Body, int, int], AsyncGenerator[Piece, None]]
 
 _PAGE_FIELDS: Final = ("export_id", "part_id", "first", "local_offset")
 # Records are small, so that a question to the database is best asked for several pages of them; lines are not.
 _RECORDS_AT_ONCE: Final = 4
+
+
+class _Wanted(NamedTuple):
+    """What of one picture was asked for: of its header, and from where to where of its file."""
+
+    header: bytes
+    entry: Entry
+    start: int
+    stop: int
+
+
+# Produces pictures.
+OfPictures = Callable[[Iterable[_Wanted]], AsyncGenerator[Piece, None]]
 
 
 class ArchiveBody:
@@ -47,17 +58,17 @@ class ArchiveBody:
 
     def chunks(self, start: int, stop: int) -> Chunks:
         """Produce the bytes from `start` up to but without `stop`."""
-        return cast("Chunks", self._produce(start, stop, self._read_file))
+        return cast("Chunks", self._produce(start, stop, _read))
 
     def pieces(self, start: int, stop: int) -> Pieces:
-        """Produce the same bytes, with pictures as stretches of their files where the store has files."""
-        return self._produce(start, stop, self._open_file)
+        """Produce the same bytes, with pictures as runs of their files where the store has files."""
+        return self._produce(start, stop, _open)
 
-    async def _produce(self, start: int, stop: int, file: OfFile) -> Pieces:
+    async def _produce(self, start: int, stop: int, of_pictures: OfPictures) -> Pieces:
         part, layout = self._part, self._layout
         json, table, readme = layout.texts
         sections: tuple[tuple[int, int, Callable[[int, int], Pieces]], ...] = (
-            (0, part.local_size, partial(self._pictures, file)),
+            (0, part.local_size, partial(self._pictures, of_pictures)),
             (json.offset, part.json_size, self._json),
             (table.offset, part.csv_size, self._csv),
             (readme.offset, len(part.readme), self._readme),
@@ -76,33 +87,20 @@ class ArchiveBody:
         if data := _cut(layout.end, start - begin, stop - begin):
             yield data
 
-    async def _pictures(self, of_file: OfFile, start: int, stop: int) -> Pieces:
+    async def _pictures(self, of_pictures: OfPictures, start: int, stop: int) -> Pieces:
         async for page in self._pages("local_offset", "records", start, at_once=_RECORDS_AT_ONCE):
-            for offset, entry in place(unpack(bytes(page.records or b"")), page.local_offset):
-                header = local_header(entry)
-                if data := _cut(header, start - offset, stop - offset):
-                    yield data
-                begin = offset + len(header)
-                if start < begin + entry.size and stop > begin:
-                    wanted = max(0, start - begin), min(entry.size, stop - begin)
-                    try:
-                        async with aclosing(of_file(files.body_of(entry.stored, size=entry.size), *wanted)) as pieces:
-                            async for piece in pieces:
-                                yield piece
-                    except (FileNotFoundError, BodyFailedError) as error:
-                        logger.warning("%s: %s is gone or damaged", self._part, entry.stored)
-                        await in_thread(self._on_vanished)
-                        raise BodyFailedError(f"{entry.stored} is gone or damaged") from error
-                if begin + entry.size >= stop:
-                    return
-
-    @staticmethod
-    def _read_file(body: Body, start: int, stop: int) -> Pieces:
-        return passed_on(body.chunks(start, stop))
-
-    @staticmethod
-    def _open_file(body: Body, start: int, stop: int) -> Pieces:
-        return body.pieces(start, stop) if isinstance(body, FileBody) else passed_on(body.chunks(start, stop))
+            wanted = list(_wanted(page, start, stop))
+            try:
+                async with aclosing(of_pictures(wanted)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except (FileNotFoundError, BodyFailedError) as error:
+                logger.warning("%s: a file is gone or damaged: %s", self._part, error)
+                await in_thread(self._on_vanished)
+                raise BodyFailedError(f"A file of {self._part} is gone or damaged") from error
+            start += sum(len(one.header) + one.stop - one.start for one in wanted)
+            if start >= stop:
+                return
 
     async def _json(self, start: int, stop: int) -> Pieces:
         ends = bytes(self._part.json_head), bytes(self._part.json_tail)
@@ -158,6 +156,63 @@ class ArchiveBody:
             for page in pages:
                 yield page
             pages = await in_thread(partial(list, every.filter(first__gt=pages[-1].first)[:at_once]))
+
+
+def _wanted(page: ExportPage, start: int, stop: int) -> Iterator[_Wanted]:
+    """Say what of a page's pictures lies between two places of the archive."""
+    for offset, entry in place(unpack(bytes(page.records or b"")), page.local_offset):
+        if offset >= stop:
+            return
+        header = local_header(entry)
+        begin = offset + len(header)
+        if start < begin + entry.size:
+            until = max(0, min(entry.size, stop - begin))
+            yield _Wanted(_cut(header, start - offset, stop - offset), entry, max(0, start - begin), until)
+
+
+async def _read(pictures: Iterable[_Wanted]) -> Pieces:
+    """Produce pictures by reading their files."""
+    for one in pictures:
+        async with aclosing(_by_itself(one, can_copy=False)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+async def _open(pictures: Iterable[_Wanted]) -> Pieces:
+    """Produce pictures as runs of their files, those that cannot join others by themselves."""
+    left = iter(pictures)
+    while True:
+        with closing(Run()) as run:
+            alone = _join(run, left)
+            if run:
+                yield run
+        if alone is not None:
+            async with aclosing(_by_itself(alone, can_copy=True)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        elif not run.is_full:
+            return
+
+
+def _join(run: Run, pictures: Iterator[_Wanted]) -> _Wanted | None:
+    """Fill a run from pictures; return the one that has to be sent by itself before it can go on."""
+    for one in pictures:
+        body = files.body_of(one.entry.stored, size=one.entry.size)
+        if not (isinstance(body, FileBody) and body.join(run, one.start, one.stop, before=one.header)):
+            return one
+        if run.is_full:
+            break
+    return None
+
+
+async def _by_itself(one: _Wanted, *, can_copy: bool) -> Pieces:
+    if one.header:
+        yield one.header
+    body = files.body_of(one.entry.stored, size=one.entry.size)
+    produce = body.pieces if can_copy and isinstance(body, FileBody) else body.chunks
+    async with aclosing(passed_on(produce(one.start, one.stop))) as passed:
+        async for piece in passed:
+            yield piece
 
 
 async def passed_on(pieces: AsyncIterator[Piece]) -> Pieces:

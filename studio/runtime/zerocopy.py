@@ -1,8 +1,9 @@
 """HTTP/1.1 as uvicorn speaks it, and files that the kernel sends without this process ever holding their bytes.
 
-It offers two extensions, on plain connections; TLS is for a server in front. ASGI's own "http.response.zerocopysend",
-for answers of a known length: a message with `file` (an open descriptor), `offset` and `count`, in place of a piece of
-the body. And "atelier.reset": a message that ends the connection and drops what the kernel still holds for its reader.
+It offers two extensions, on plain connections; TLS is for a server in front. "atelier.files", for answers of a known
+length: a message with `stretches`, in place of a piece of the body, each of them the bytes that go before it, an open
+descriptor, and from where to where. And "atelier.reset": a message that ends the connection and drops what the kernel
+still holds for its reader.
 """
 
 import asyncio
@@ -15,13 +16,11 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-EXTENSION: Final = "http.response.zerocopysend"
+FILES: Final = "atelier.files"
 RESET: Final = "atelier.reset"
 
 # As much goes to one reader that keeps up before everybody else has a turn.
 _TURN: Final = 8 * 1024 * 1024
-# What goes through the transport where the socket is full, because the transport knows how to wait for room.
-_WAITING: Final = 4096
 # Lets the kernel fill its packets across the borders of files. Not every system has it.
 _CORK: Final = getattr(socket, "TCP_CORK", None)
 # On, for no seconds: closing waits for nothing.
@@ -46,7 +45,7 @@ class ZeroCopyProtocol(H11Protocol):
 
     async def _answer(self, scope: Any, receive: Any, send: _Send) -> None:
         """Answer one request, with the extensions on offer."""
-        scope.setdefault("extensions", {}).update({EXTENSION: {}, RESET: {}})
+        scope.setdefault("extensions", {}).update({FILES: {}, RESET: {}})
         await self._behind(scope, receive, _Answer(self, send).send)
 
 
@@ -65,6 +64,7 @@ class _Answer:
 
     def __init__(self, connection: ZeroCopyProtocol, send: _Send) -> None:
         self._connection = connection
+        self._socket: int = connection.transport.get_extra_info("socket").fileno()
         self._send = send
         self._has_files = False
         # Sent, and not yet told to the parser.
@@ -73,11 +73,12 @@ class _Answer:
 
     async def send(self, message: _Message) -> None:
         """Send what one message of ASGI says; a reader that has gone takes everything, as everywhere."""
-        if message["type"] == EXTENSION:
+        if message["type"] == FILES:
             if not self._has_files:
                 self._has_files = True
                 self._cork(True)
-            await self._copy(message["file"], message["offset"], message["count"])
+            for before, descriptor, start, stop in message["stretches"]:
+                await self._copy(before, descriptor, start, stop)
         elif message["type"] == RESET:
             await self._reset()
         elif not self._has_files:
@@ -93,27 +94,39 @@ class _Answer:
             await self._send(message)
             self._cork(False)
 
-    async def _copy(self, descriptor: int, offset: int, count: int) -> None:
-        """Let the kernel send a stretch of a file."""
-        self._untold += count
-        end = offset + count
-        while offset < end and await self._has_room():
-            transport = self._connection.transport
+    async def _copy(self, before: bytes, descriptor: int, start: int, stop: int) -> None:
+        """Let the kernel send some bytes and a stretch of a file."""
+        self._untold += len(before) + stop - start
+        while (before or start < stop) and await self._has_room():
             try:
-                sent = os.sendfile(transport.get_extra_info("socket").fileno(), descriptor, offset, end - offset)
+                if before:
+                    before = before[os.write(self._socket, before) :]
+                    continue
+                sent = os.sendfile(self._socket, descriptor, start, stop - start)
             except BlockingIOError:
-                sent = 0
+                await self._wait()
+                continue
             except (BrokenPipeError, ConnectionResetError):
                 await self._abort()
                 return
-            offset += sent
+            if not sent:
+                raise OSError(f"A file ended {stop - start} bytes early")
+            start += sent
             self._in_turn += sent
-            if offset < end:
-                waiting = os.pread(descriptor, min(_WAITING, end - offset), offset)
-                if not waiting:
-                    raise OSError(f"A file ended {end - offset} bytes early")
-                transport.write(waiting)
-                offset += len(waiting)
+
+    async def _wait(self) -> None:
+        """Wait until the kernel takes more."""
+        self._in_turn = 0
+        loop = asyncio.get_running_loop()
+        is_writable = loop.create_future()
+        # The transport lets nobody else watch its own descriptor.
+        watched = os.dup(self._socket)
+        loop.add_writer(watched, is_writable.set_result, None)
+        try:
+            await is_writable
+        finally:
+            loop.remove_writer(watched)
+            os.close(watched)
 
     async def _has_room(self) -> bool:
         """Wait until everything that was written is with the kernel; False if the reader has gone."""

@@ -11,7 +11,8 @@ from django.core.files.storage import default_storage
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
-from studio.core.bodies import BodyFailedError, Stretch
+from studio.core import bodies
+from studio.core.bodies import BodyFailedError, Run
 from studio.exports import planning
 from studio.exports.archive import ArchiveBody
 from studio.exports.freezing import begin_anew
@@ -59,22 +60,31 @@ def test_archive_beyond_four_gigabytes_is_exact_at_every_end(team: Team, owner: 
     assert part[-50:] == files.read(assets[2].original_name)[:50]
 
 
-def test_pictures_are_stretches_of_their_files_and_nothing_else_is(team: Team, owner: User) -> None:
-    assets = [make_asset(team), make_asset(team)]
+def test_pictures_are_runs_of_their_files_and_nothing_else_is(
+    team: Team, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_MOST_IN_RUN", 2)
+    assets = [make_asset(team) for _ in range(5)]
     body = body_of(make_export(team, owner).parts.get())
 
-    async def collect() -> tuple[list[int], bytes]:
+    async def collect() -> tuple[list[list[int]], bytes]:
         counts, data = [], b""
         async for piece in body.pieces(0, body.length):
-            if isinstance(piece, Stretch):
-                counts.append(piece.count)
-                data += os.pread(piece.descriptor, piece.count, piece.offset)
+            if isinstance(piece, Run):
+                counts.append([stretch.stop - stretch.start for stretch in piece.stretches])
+                whole = b"".join(
+                    stretch.before + os.pread(stretch.descriptor, stretch.stop - stretch.start, stretch.start)
+                    for stretch in piece.stretches
+                )
+                assert len(piece) == len(whole)
+                data += whole
             else:
                 data += piece
         return counts, data
 
     counts, data = async_to_sync(collect)()
-    assert counts == [asset.size for asset in assets]
+    sizes = [asset.size for asset in assets]
+    assert counts == [sizes[:2], sizes[2:4], sizes[4:]]
     assert data == read(body)
 
 

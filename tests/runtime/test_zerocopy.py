@@ -13,7 +13,7 @@ import pytest
 from studio.core.asgi import Message, Receive, Scope, Send
 from studio.core.bodies import CHUNK, STRETCH, FileBody
 from studio.core.streaming import Window, send_window
-from studio.runtime.zerocopy import EXTENSION
+from studio.runtime.zerocopy import FILES
 from tests.serving import Server, serving, wait_until
 
 SIZE = STRETCH + 3 * CHUNK + 12_345
@@ -42,9 +42,9 @@ class Site:
             self.sent.append(message["type"])
             await send(message)
 
-        assert EXTENSION in scope["extensions"]
+        assert FILES in scope["extensions"]
         try:
-            await send_window(Window(FileBody(self.path), start, stop), head, receive, noted, extensions=[EXTENSION])
+            await send_window(Window(FileBody(self.path), start, stop), head, receive, noted, extensions=[FILES])
         finally:
             self.over.set()
 
@@ -81,7 +81,7 @@ def test_any_part_is_exact_and_was_never_read(
         connection.request("GET", f"/{start}-{stop}")
         assert connection.getresponse().read() == content[start:stop]
     connection.close()
-    assert set(site.sent) == {"http.response.start", EXTENSION, "http.response.body"}
+    assert set(site.sent) == {"http.response.start", FILES, "http.response.body"}
 
 
 def test_cold_file_is_read_first_and_sent_all_the_same(
