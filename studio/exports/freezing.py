@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from studio.exports import manifest
+from studio.exports import handed, manifest
 from studio.exports.facts import Known, collections_table, known_of, tags_table
 from studio.exports.layout import layout_of
 from studio.exports.making import Made, files_of
@@ -211,6 +211,7 @@ def claim(*, pk: int | None = None) -> Export | None:
         found.run, found.lease_expires_at, found.strikes = found.run + 1, now + LEASE, found.strikes + 1
         if found.strikes > MOST_STRIKES:
             found.state, found.failure = State.FAILED, "It could not be prepared: the server failed several times."
+            handed.take_back(found)
         found.save(update_fields=["run", "lease_expires_at", "strikes", "state", "failure"])
     return None if found.state == State.FAILED else found
 

@@ -99,8 +99,6 @@ class Export(models.Model):
     only_new = models.BooleanField(default=False)
     # Made by `export_library`: holds addresses of people and the files as received, so no page ever shows it.
     for_operator = models.BooleanField(default=False)
-    # The newest picture that it could have held, from which the next "only what is new" goes on.
-    newest = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PREPARING)
     # Pictures of the list, those already looked at, those whose files are gone; and the bytes of all parts.
     total = models.PositiveIntegerField(default=0)
@@ -250,6 +248,19 @@ class ExportPage(models.Model):
 
     def __str__(self) -> str:
         return f"Page {self.first} of export {self.export_id}"
+
+
+class HandedList(models.Model):
+    """Which pictures an export of a search was of (`handed.py`), kept after its pages have been cleared away.
+
+    There is none for what failed, or ended before it could be downloaded, nor where a later one of everything has come.
+    """
+
+    export = models.OneToOneField(Export, on_delete=models.CASCADE, primary_key=True, related_name="handed")
+    asset_ids = ArrayField(models.BigIntegerField())
+
+    def __str__(self) -> str:
+        return f"Pictures of export {self.export_id}"
 
 
 def held_by_exports(asset_ids: Sequence[int]) -> set[int]:

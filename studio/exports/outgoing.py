@@ -137,7 +137,6 @@ def _new_export(job: Job, author: User) -> Export:
         name=job.collection.name if job.collection else Scope.LIBRARY.label,
         query=_query(job),
         pattern=DEFAULT,
-        newest=services.newest_of(job.team),
         expires_at=timezone.now() + services.LIFE,
     )
     with transaction.atomic():

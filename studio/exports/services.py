@@ -5,20 +5,19 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import BooleanField, Max, Q
-from django.db.models.expressions import RawSQL
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from studio.accounts.models import User
 from studio.audit.actions import Action
 from studio.audit.services import record
-from studio.exports import freezing, tasks, upkeep
+from studio.exports import freezing, handed, tasks, upkeep
 from studio.exports.errors import NothingToExport, TooManyExports
-from studio.exports.models import Export, ExportQuerySet, Scope, State, What
+from studio.exports.models import Export, Scope, State, What
 from studio.exports.naming import DEFAULT, Pattern
-from studio.exports.planning import plan, tree_of
-from studio.library.models import Asset, AssetQuerySet, Collection, CollectionItem
+from studio.exports.planning import plan
+from studio.library.models import Asset, AssetQuerySet, Collection
 from studio.library.search import LibrarySearch, Sort
 from studio.library.selection import Selection
 from studio.teams.models import Team
@@ -34,14 +33,6 @@ MOST_CONVERTED: Final = 20_000
 AT_ONCE: Final = 2000
 PREVIEWS_AT_ONCE: Final = 100
 PATIENCE: Final = 8.0
-
-# Joined and not looked up one by one, which `NOT IN` becomes where a list is longer than its share of memory.
-_NOT_HELD: Final = """
-    NOT EXISTS (
-        SELECT 1 FROM exports_exportpage page, unnest(page.asset_ids) AS held
-        WHERE page.export_id = ANY(%s) AND held = library_asset.id
-    )
-"""
 
 
 @dataclass(frozen=True)
@@ -66,9 +57,13 @@ def create_export(*, team: Team, author: User, selection: Selection, wish: Wish)
     export, assets, collection = _drafted(team, author, selection, wish)
     with transaction.atomic():
         _check_room(team)
+        if export.only_new:
+            assets = handed.not_handed(export, assets)
         export.save()
         export.total = plan(export, assets, collection=collection)
         _check_size(export)
+        if selection.search is not None:
+            handed.note(export)
         export.save(update_fields=["total"])
         data = {"export": export.pk, "images": export.total, "what": export.what}
         record(action=Action.EXPORT_CREATED, team_id=team.pk, actor_id=author.pk, subject=export.name, data=data)
@@ -85,7 +80,10 @@ def revoke_export(*, export: Export, actor: User) -> bool:
     """End an export for everybody, running downloads too, within seconds; whether it was still alive."""
     with transaction.atomic():
         live = Export.objects.live().filter(pk=export.pk)
-        if not live.update(state=State.REVOKED, revoked_at=timezone.now(), revoked_by=actor):
+        changes = {"state": State.REVOKED, "revoked_at": timezone.now(), "revoked_by": actor}
+        if live.filter(state=State.PREPARING).update(**changes):
+            handed.take_back(export)
+        elif not live.update(**changes):
             return False
         data = {"export": export.pk, "images": export.total}
         record(action=Action.EXPORT_REVOKED, team_id=export.team_id, actor_id=actor.pk, subject=export.name, data=data)
@@ -122,11 +120,8 @@ def _drafted(team: Team, author: User, selection: Selection, wish: Wish) -> tupl
         part_bytes=wish.part_bytes,
         # Ticked pictures are wanted as they are ticked: two lists of them have nothing to do with each other.
         only_new=wish.only_new and selection.search is not None,
-        newest=newest_of(team) if selection.newest is None else selection.newest,
         expires_at=timezone.now() + LIFE,
     )
-    if export.only_new:
-        assets = _only_new(export, assets, search)
     by_hand = search.collection if search.sort == Sort.ORDER else None
     return export, assets, by_hand
 
@@ -155,50 +150,6 @@ def name_of(team: Team, selection: Selection) -> str:
     return scope.label
 
 
-def previous_of(export: Export) -> Export | None:
-    """Find the same person's last export of the same: the pictures of it are not new."""
-    return _same_as(export).first()
-
-
-def _same_as(export: Export) -> ExportQuerySet:
-    """Return the same person's other exports of the same, newest first."""
-    same = Export.objects.for_team(export.team).filter(author=export.author, scope=export.scope, query=export.query)
-    return same.filter(what=export.what).exclude(state=State.FAILED).exclude(pk=export.pk).order_by("-pk")
-
-
-def _only_new(export: Export, assets: AssetQuerySet, search: LibrarySearch) -> AssetQuerySet:
-    """Leave out what was handed over already; so an older picture that is found only now is new.
-
-    Where the lists of then have been removed, what the last export could have held; in a collection an older picture
-    that came later is new.
-    """
-    last = previous_of(export)
-    if last is None:
-        return assets
-    lists = _lists_of(export)
-    if lists:
-        not_held = RawSQL(_NOT_HELD, [lists], output_field=BooleanField())  # noqa: S611  # our own words, ids as values
-        return assets.filter(not_held)
-    is_new = Q(pk__gt=last.newest)
-    if search.collection is not None:
-        came = CollectionItem.objects.filter(collection__in=tree_of(search.collection), added_at__gt=last.created_at)
-        is_new |= Q(pk__in=came.values("asset"))
-    return assets.filter(is_new)
-
-
-def _lists_of(export: Export) -> list[int]:
-    """Return the exports that held all that was handed over, back to a whole one; none if a list has been removed."""
-    lists: list[int] = []
-    for pk, only_new, is_cleared in _same_as(export).values_list("pk", "only_new", "is_cleared")[: MOST_LIVE + 1]:
-        if is_cleared:
-            return []
-        lists.append(pk)
-        if not only_new:
-            return lists
-    # None of them was of everything but the first, which had nothing before it.
-    return lists if len(lists) <= MOST_LIVE else []
-
-
 def _check_room(team: Team) -> None:
     """Hold the team to its limits; one at a time, so that none slips in between."""
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)
@@ -214,7 +165,7 @@ def _check_room(team: Team) -> None:
 def _check_size(export: Export) -> None:
     if not export.total:
         if export.only_new:
-            last = previous_of(export)
+            last = handed.previous_of(export)
             since = f" since {date_format(timezone.localtime(last.created_at), 'j M Y, H:i')}" if last else ""
             raise NothingToExport(f"There is nothing new{since}.")
         raise NothingToExport("There are no images in this, so there is nothing to download.")

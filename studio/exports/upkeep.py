@@ -11,9 +11,9 @@ from typing import Final
 from django.db.models import Q
 from django.utils import timezone
 
-from studio.exports import freezing
+from studio.exports import freezing, handed
 from studio.exports.making import made_names
-from studio.exports.models import Export, What
+from studio.exports.models import Export, State, What
 from studio.library import files
 from studio.live.notify import notify
 
@@ -80,5 +80,8 @@ def _clear(export: Export) -> None:
             files.delete(made_names(export, ids))
     export.pages.all().delete()
     export.parts.all().delete()
+    if export.state == State.PREPARING:
+        handed.take_back(export)
+    handed.forget_before(export)
     Export.objects.filter(pk=export.pk).update(is_cleared=True)
     tell(export)

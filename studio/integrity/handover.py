@@ -36,6 +36,15 @@ HANDOVER: Final = (
         """,
     ),
     Invariant(
+        "exports.live_one_of_a_search_is_noted",
+        """
+        SELECT 'export ' || e.id FROM exports_export e LEFT JOIN exports_handedlist l ON l.export_id = e.id
+        WHERE e.state IN ('preparing', 'ready', 'stale') AND e.expires_at > statement_timestamp()
+          AND coalesce(cardinality(l.asset_ids), 0) <>
+              CASE WHEN e.for_operator OR e.scope IN ('asset', 'selection') THEN 0 ELSE e.total END
+        """,
+    ),
+    Invariant(
         "isolation.export_is_of_one_team",
         """
         SELECT 'export page ' || p.id FROM exports_exportpage p

@@ -160,26 +160,6 @@ def test_only_what_is_new_since_the_same_persons_last_download(
     assert Export.objects.latest("pk").total == 2
 
 
-def test_picture_that_a_search_finds_only_now_is_new(team: Team, viewer: User, client_of: ClientOf) -> None:
-    first, second, third = (make_asset(team) for _ in range(3))
-    client, approved = client_of(viewer), {"all": "1", "query": "status=approved", "only_new": "on"}
-
-    def approve(asset: Asset) -> list[int]:
-        Asset.objects.filter(pk=asset.pk).update(status="approved")
-        assert client.post(DOWNLOADS, approved).status_code == 303
-        return [pk for page in Export.objects.latest("pk").pages.all() for pk in page.asset_ids]
-
-    assert [approve(third), approve(first)] == [[third.pk], [first.pk]]
-    assert client.post(DOWNLOADS, approved).status_code == 400
-    # Without the lists of then nobody knows what was approved when.
-    Export.objects.update(expires_at=timezone.now(), lease_expires_at=None)
-    assert upkeep.clear_over() == 2
-    Asset.objects.filter(pk=second.pk).update(status="approved")
-    assert client.post(DOWNLOADS, approved).status_code == 400
-    last = make_asset(team)
-    assert approve(last) == [last.pk]
-
-
 def test_ticked_pictures_are_downloaded_as_they_are_ticked(team: Team, viewer: User, client_of: ClientOf) -> None:
     one, two, three = (make_asset(team) for _ in range(3))
     client = client_of(viewer)

@@ -191,6 +191,7 @@ PLANTS: dict[str, str] = {
             FROM teams_membership WHERE team_id = {team} LIMIT 1
         """,
     "exports.ready_one_is_complete": "UPDATE exports_export SET done = done - 1 WHERE id = {handed}",
+    "exports.live_one_of_a_search_is_noted": "UPDATE exports_export SET scope = 'library' WHERE id = {handed}",
     "isolation.export_is_of_one_team": "UPDATE exports_export SET team_id = {other_team} WHERE id = {handed}",
     "isolation.filing_is_of_the_assets_team": "UPDATE library_tag SET team_id = {other_team}",
     "isolation.entry_is_of_the_holds_team": """
@@ -243,6 +244,7 @@ NAMED: dict[str, Callable[[World], tuple[str, ...]]] = {
     "isolation.retry_is_of_the_same_team": lambda world: (f"generation {world.queued.pk}",),
     "library.search_sees_what_is_kept": lambda world: (f"asset {world.filed.pk}",),
     "exports.ready_one_is_complete": lambda world: (f"export {world.handed.pk}",),
+    "exports.live_one_of_a_search_is_noted": lambda world: (f"export {world.handed.pk}",),
     MEASURED: lambda world: (f"export page {world.handed.pages.get(first=2).pk}",),
     "teams.has_an_active_owner": lambda world: (f"team {world.team.pk}",),
 }
