@@ -1,13 +1,10 @@
 """Moves of credits by many threads at once, each with its own connection."""
 
 import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
-from threading import Barrier
 
 import pytest
-from django.db import connections
 
 from studio.accounts.models import User
 from studio.ledger.errors import AmountRefused, InsufficientCredits
@@ -15,25 +12,9 @@ from studio.ledger.models import Entry, Hold
 from studio.ledger.queries import Balance, balance
 from studio.ledger.services import refund, release, reserve, settle, top_up
 from studio.teams.models import Team
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
-    """Run all calls together and return what each returned or raised."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> object:
-        try:
-            barrier.wait(timeout=60)
-            return call()
-        except (InsufficientCredits, AmountRefused) as error:
-            return type(error)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def hold(team: Team, amount: int = 1, hold_id: uuid.UUID | None = None) -> uuid.UUID:
@@ -52,7 +33,7 @@ def assert_chain(team: Team) -> None:
 
 
 def test_reserve_by_forty_threads_lets_exactly_ten_through(funded: Team) -> None:
-    outcomes = at_once([lambda: hold(funded)] * 40)
+    outcomes = at_once([lambda: hold(funded)] * 40, InsufficientCredits)
     assert outcomes.count(InsufficientCredits) == 30
     assert balance(funded) == Balance(10, 10)
     assert Hold.objects.count() == 10
@@ -84,7 +65,7 @@ def test_refund_by_many_threads_never_exceeds_the_charge(funded: Team, owner: Us
     calls = [
         partial(refund, hold_id=hold_id, amount=2, actor=owner, reason="", key=f"r{number}") for number in range(12)
     ]
-    outcomes = at_once(calls)
+    outcomes = at_once(calls, AmountRefused)
     assert outcomes.count(AmountRefused) == 8
     assert balance(funded) == Balance(9, 0)
     assert_chain(funded)
@@ -103,7 +84,7 @@ def test_everything_at_once_keeps_the_chain(funded: Team, owner: User) -> None:
     def earn() -> object:
         return top_up(team=funded, amount=2, actor=owner, reference="", note="", key=str(uuid.uuid4()))
 
-    outcomes = at_once([spend, earn] * 10)
+    outcomes = at_once([spend, earn] * 10, InsufficientCredits)
     spent = outcomes.count(True)
     assert balance(funded) == Balance(10 + 20 - spent, 0)
     assert_chain(funded)

@@ -1,12 +1,8 @@
 """Collections: made, changed, nested, covered and deleted."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
 
 import pytest
-from django.db import connections
 
 from studio.accounts.models import User
 from studio.audit.actions import Action
@@ -25,6 +21,7 @@ from studio.library.errors import BadName, CollectionGone, NameTaken, TooMany
 from studio.library.models import Asset, Collection, CollectionItem
 from studio.teams.models import Team
 from tests.factories import make_asset
+from tests.together import at_once
 
 
 def names() -> list[tuple[str, str]]:
@@ -130,27 +127,10 @@ def test_deleted_collection_leaves_pictures_and_lifts_its_children(team: Team, m
         delete_collection(collection=top, actor_id=member.pk)
 
 
-def at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
-    """Run all calls together, each on a connection of its own, and return what each returned or raised."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> object:
-        try:
-            barrier.wait(timeout=60)
-            return call()
-        except (NameTaken, CollectionGone) as error:
-            return type(error)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
-
-
 @pytest.mark.django_db(transaction=True)
 def test_six_people_make_the_same_collection_at_once(team: Team, member: User) -> None:
     outcomes = at_once(
-        [partial(create_collection, team=team, actor=member, name=name) for name in ["Tide", "TIDE"] * 3]
+        [partial(create_collection, team=team, actor=member, name=name) for name in ["Tide", "TIDE"] * 3], NameTaken
     )
     assert outcomes.count(NameTaken) == 5
     assert Collection.objects.get() in outcomes
@@ -167,7 +147,8 @@ def test_collection_deleted_while_others_use_it(team: Team, member: User) -> Non
     gone = partial(delete_collection, collection=top, actor_id=member.pk)
     cover = partial(set_cover, collection=top, asset_id=None)
     outcomes = at_once(
-        [there, back, gone, cover, partial(collect, asset_ids=assets, collection=top, actor_id=member.pk)]
+        [there, back, gone, cover, partial(collect, asset_ids=assets, collection=top, actor_id=member.pk)],
+        CollectionGone,
     )
     assert outcomes[2] is None
     assert all(outcome is CollectionGone or not isinstance(outcome, type) for outcome in outcomes)

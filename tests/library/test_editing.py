@@ -1,10 +1,9 @@
 """Title and notes of one picture, and two people who write at once."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from collections.abc import Callable
+from functools import partial
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from studio.library.editing import set_notes, set_title
@@ -13,6 +12,7 @@ from studio.library.models import Asset
 from studio.library.words import vector_of
 from studio.teams.models import Team
 from tests.factories import make_asset
+from tests.together import at_once
 
 
 def test_title_renames_what_it_is_found_and_sorted_by(team: Team) -> None:
@@ -73,21 +73,12 @@ def test_picture_in_the_bin_keeps_its_texts(team: Team) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_write_different_texts_at_once_lose_nothing(team: Team) -> None:
-    asset, barrier = make_asset(team, prompt="A lighthouse"), Barrier(8)
-
-    def write(number: int) -> None:
-        try:
-            mine = Asset.objects.get(pk=asset.pk)
-            barrier.wait(timeout=60)
-            if number % 2:
-                set_title(asset=mine, title="The title")
-            else:
-                set_notes(asset=mine, notes="The notes")
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(write, range(8)))
+    asset = make_asset(team, prompt="A lighthouse")
+    calls: list[Callable[[], object]] = []
+    for _ in range(4):
+        calls.append(partial(set_title, asset=Asset.objects.get(pk=asset.pk), title="The title"))
+        calls.append(partial(set_notes, asset=Asset.objects.get(pk=asset.pk), notes="The notes"))
+    at_once(calls)
     asset.refresh_from_db()
     assert (asset.title, asset.notes) == ("The title", "The notes")
     wanted = vector_of("The title", "A lighthouse", "The notes", "")

@@ -3,7 +3,6 @@
 import errno
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
-from django.db import connection
 from django.utils import timezone
 
 from studio.accounts.models import User
@@ -28,6 +26,7 @@ from studio.library.storage import AtomicFileSystemStorage
 from studio.teams.models import Team
 from tests.factories import make_asset
 from tests.library import corpus
+from tests.together import at_once
 
 
 def take(team: Team, actor: User, data: bytes, name: str = "harbour.png") -> Uploaded:
@@ -214,17 +213,8 @@ def test_full_disk_leaves_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_same_file_at_once_is_one_picture(team: Team, member: User, media: Path) -> None:
-    data, start = corpus.with_metadata("note"), threading.Barrier(5)
-
-    def upload(_: int) -> Uploaded:
-        start.wait(30)
-        try:
-            return take(team, member, data)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(5) as crowd:
-        all_of_them = list(crowd.map(upload, range(5)))
+    data = corpus.with_metadata("note")
+    all_of_them = at_once([lambda: take(team, member, data)] * 5)
     asset = Asset.objects.get()
     assert {uploaded.asset for uploaded in all_of_them} == {asset}
     assert sorted(uploaded.is_new for uploaded in all_of_them) == [False, False, False, False, True]

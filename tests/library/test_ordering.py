@@ -1,13 +1,9 @@
 """The manual order: places with room between them, and several people who move at once."""
 
 import random
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -19,21 +15,7 @@ from studio.library.models import Asset, Collection, CollectionItem
 from studio.library.ordering import Side, Step, place, step
 from studio.teams.models import Team
 from tests.factories import make_asset
-
-
-def at_once(calls: Sequence[Callable[[], object]]) -> list[object]:
-    """Run all calls together, each on a connection of its own."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> object:
-        try:
-            barrier.wait(timeout=60)
-            return call()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
+from tests.together import at_once
 
 
 def order_of(collection: Collection) -> list[int]:

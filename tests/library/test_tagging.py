@@ -1,10 +1,8 @@
 """Tags of a team: made, renamed, merged, coloured and deleted."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from functools import partial
 
 import pytest
-from django.db import connections
 
 from studio.core.errors import BadInput
 from studio.library import tagging
@@ -21,6 +19,7 @@ from studio.library.tagging import (
 )
 from studio.teams.models import Team
 from tests.factories import make_asset
+from tests.together import at_once
 
 
 def tags_in_search(asset: Asset) -> list[str]:
@@ -116,20 +115,15 @@ def test_team_has_so_many_tags_and_no_more(team: Team, monkeypatch: pytest.Monke
 
 @pytest.mark.django_db(transaction=True)
 def test_ten_people_make_the_same_tag_at_once(team: Team) -> None:
-    asset, barrier = make_asset(team), Barrier(10)
+    asset = make_asset(team)
 
     def file_under(name: str) -> int:
-        try:
-            barrier.wait(timeout=60)
-            tag = get_or_create_tag(team=team, name=name)
-            add_tag(asset_ids=[asset.pk], tag=tag)
-            return tag.pk
-        finally:
-            connections.close_all()
+        tag = get_or_create_tag(team=team, name=name)
+        add_tag(asset_ids=[asset.pk], tag=tag)
+        return tag.pk
 
-    with ThreadPoolExecutor(10) as pool:
-        made = set(pool.map(file_under, ["hero", "HERO"] * 5))
-    assert made == {Tag.objects.get().pk}
+    made = at_once([partial(file_under, name) for name in ["hero", "HERO"] * 5])
+    assert set(made) == {Tag.objects.get().pk}
     assert AssetTag.objects.count() == 1
 
 
@@ -138,21 +132,9 @@ def test_tagging_and_merging_at_once_loses_no_picture(team: Team) -> None:
     assets = [make_asset(team).pk for _ in range(12)]
     tag, into = create_tag(team=team, name="heroes"), create_tag(team=team, name="hero")
     add_tag(asset_ids=assets[:6], tag=tag)
-    barrier = Barrier(4)
-
-    def act(number: int) -> object:
-        try:
-            barrier.wait(timeout=60)
-            if number == 0:
-                return merge_tag(tag=tag, into=into)
-            return add_tag(asset_ids=assets[::-1][number::3], tag=tag)
-        except TagGone:
-            return TagGone
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(act, range(4)))
+    merging = partial(merge_tag, tag=tag, into=into)
+    adding = [partial(add_tag, asset_ids=assets[::-1][number::3], tag=tag) for number in (1, 2, 3)]
+    results = at_once([merging, *adding], TagGone)
     late = {pk for number in (1, 2, 3) if results[number] is TagGone for pk in assets[::-1][number::3]}
     kept = set(AssetTag.objects.filter(tag=into).values_list("asset", flat=True))
     assert kept == set(assets[:6]) | ({pk for n in (1, 2, 3) for pk in assets[::-1][n::3]} - (late - set(assets[:6])))

@@ -1,12 +1,9 @@
 """Teams, their people and their invitations."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from studio.accounts.models import User
@@ -17,6 +14,7 @@ from studio.teams import services
 from studio.teams.errors import AlreadyMember, InvitationEnded, InvitationForSomebodyElse, InvitationUnknown, LastOwner
 from studio.teams.models import Invitation, Membership, Role, Team
 from tests.factories import make_invitation, make_member, make_membership, make_team, make_user
+from tests.together import at_once
 
 
 def membership_of(team: Team, user: User) -> Membership:
@@ -28,22 +26,9 @@ def told(team: Team) -> list[tuple[str, str, str]]:
     return [(event.action, str(event.actor), event.subject) for event in events]
 
 
-def at_once(*calls: Callable[[], object]) -> list[str]:
-    """Make the calls in threads that start together; return the outcomes, sorted: `ok` or the error's code."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> str:
-        try:
-            barrier.wait(timeout=30)
-            call()
-        except StudioError as error:
-            return error.code
-        finally:
-            connection.close()
-        return "ok"
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return sorted(pool.map(run, calls))
+def outcomes_of(*calls: Callable[[], object]) -> list[str]:
+    """Make the calls at once; return the outcomes, sorted: `ok` or the error's code."""
+    return sorted(getattr(outcome, "code", "ok") for outcome in at_once(calls, StudioError))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +72,7 @@ def test_create_team_without_name_is_refused(db: None, name: str) -> None:
 def test_create_team_twice_at_once_gives_two_addresses() -> None:
     owner = make_user()
 
-    outcomes = at_once(*[lambda: services.create_team(name="Studio", owner=owner)] * 4)
+    outcomes = outcomes_of(*[lambda: services.create_team(name="Studio", owner=owner)] * 4)
 
     assert outcomes == ["ok"] * 4
     assert sorted(Team.objects.values_list("slug", flat=True)) == ["studio", "studio-2", "studio-3", "studio-4"]
@@ -193,7 +178,7 @@ def test_accept_twice_at_once_lets_one_in() -> None:
     _, token = make_invitation(team, created_by=owner)
     people = [make_user() for _ in range(4)]
 
-    outcomes = at_once(*[lambda who=who: services.accept_invitation(token=token, user=who) for who in people])
+    outcomes = outcomes_of(*[lambda who=who: services.accept_invitation(token=token, user=who) for who in people])
 
     assert outcomes == ["invitation_ended"] * 3 + ["ok"]
     assert Membership.objects.filter(team=team).count() == 2
@@ -205,7 +190,9 @@ def test_two_invitations_accepted_at_once_by_one_person_make_one_membership() ->
     team = make_team(owner=owner)
     tokens = [make_invitation(team, created_by=owner)[1] for _ in range(3)]
 
-    outcomes = at_once(*[lambda token=token: services.accept_invitation(token=token, user=nils) for token in tokens])
+    outcomes = outcomes_of(
+        *[lambda token=token: services.accept_invitation(token=token, user=nils) for token in tokens]
+    )
 
     assert outcomes == ["already_member"] * 2 + ["ok"]
     assert Invitation.objects.open().count() == 2
@@ -316,7 +303,7 @@ def test_two_owners_who_demote_each_other_at_once_leave_one() -> None:
     team = make_team(owner=first)
     make_membership(team, Role.OWNER, user=second)
 
-    outcomes = at_once(
+    outcomes = outcomes_of(
         lambda: services.change_role(membership=membership_of(team, second), role=Role.MEMBER, actor=first),
         lambda: services.change_role(membership=membership_of(team, first), role=Role.MEMBER, actor=second),
     )
@@ -331,7 +318,7 @@ def test_two_owners_who_leave_at_once_leave_one() -> None:
     team = make_team(owner=first)
     make_membership(team, Role.OWNER, user=second)
 
-    outcomes = at_once(
+    outcomes = outcomes_of(
         *[lambda who=who: services.leave(membership=membership_of(team, who)) for who in (first, second)]
     )
 
@@ -349,7 +336,7 @@ def test_database_alone_keeps_the_last_owner() -> None:
         with services._last_owner_kept():
             Membership.objects.filter(team=team, user=user).update(role=Role.MEMBER)
 
-    assert at_once(lambda: demote(first), lambda: demote(second)) == ["last_owner", "ok"]
+    assert outcomes_of(lambda: demote(first), lambda: demote(second)) == ["last_owner", "ok"]
 
 
 def test_remove_ends_access_and_their_invitations(team: Team, owner: User, admin: User) -> None:
