@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 import h11
@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 FILES: Final = "atelier.files"
 RESET: Final = "atelier.reset"
 
-# As much goes to one reader that keeps up before everybody else has a turn.
+# After so much for one reader that keeps up everybody else has a turn.
 _TURN: Final = 8 * 1024 * 1024
 # Lets the kernel fill its packets across the borders of files. Not every system has it.
 _CORK: Final = getattr(socket, "TCP_CORK", None)
@@ -77,8 +77,7 @@ class _Answer:
             if not self._has_files:
                 self._has_files = True
                 self._cork(True)
-            for before, descriptor, start, stop in message["stretches"]:
-                await self._copy(before, descriptor, start, stop)
+            await self._copy(message["stretches"])
         elif message["type"] == RESET:
             await self._reset()
         elif not self._has_files:
@@ -94,29 +93,35 @@ class _Answer:
             await self._send(message)
             self._cork(False)
 
-    async def _copy(self, before: bytes, descriptor: int, start: int, stop: int) -> None:
-        """Let the kernel send some bytes and a stretch of a file."""
-        self._untold += len(before) + stop - start
-        while (before or start < stop) and await self._has_room():
-            try:
-                if before:
-                    before = before[os.write(self._socket, before) :]
-                    continue
-                sent = os.sendfile(self._socket, descriptor, start, stop - start)
-            except BlockingIOError:
-                await self._wait()
-                continue
-            except (BrokenPipeError, ConnectionResetError):
-                await self._abort()
-                return
-            if not sent:
-                raise OSError(f"A file ended {stop - start} bytes early")
-            start += sent
-            self._in_turn += sent
+    async def _copy(self, stretches: Sequence[tuple[bytes, int, int, int]]) -> None:
+        """Let the kernel send bytes and stretches of files.
+
+        As few steps as possible stand between two files, because each of them runs with cold caches.
+        """
+        length = sum(len(before) + stop - start for before, _, start, stop in stretches)
+        self._untold += length
+        is_open = await self._has_room()
+        self._in_turn += length
+        for before, descriptor, start, stop in stretches:
+            head, place = before, start
+            while is_open and (head or place < stop):
+                try:
+                    if head:
+                        head = head[os.write(self._socket, head) :]
+                    else:
+                        sent = os.sendfile(self._socket, descriptor, place, stop - place)
+                        if not sent:
+                            raise OSError(f"A file ended {stop - place} bytes early")
+                        place += sent
+                except BlockingIOError:
+                    await self._wait()
+                    is_open = await self._has_room()
+                except (BrokenPipeError, ConnectionResetError):
+                    await self._abort()
+                    return
 
     async def _wait(self) -> None:
         """Wait until the kernel takes more."""
-        self._in_turn = 0
         loop = asyncio.get_running_loop()
         is_writable = loop.create_future()
         # The transport lets nobody else watch its own descriptor.

@@ -5,13 +5,15 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from studio.core.asgi import Message, Receive, Scope, Send
-from studio.core.bodies import CHUNK, STRETCH, FileBody
+from studio.core.bodies import CHUNK, STRETCH, Body, FileBody, Piece, Run
 from studio.core.streaming import Window, send_window
 from studio.runtime.zerocopy import FILES
 from tests.serving import Server, serving, wait_until
@@ -19,11 +21,32 @@ from tests.serving import Server, serving, wait_until
 SIZE = STRETCH + 3 * CHUNK + 12_345
 
 
+class Joined:
+    """A part of one file again and again in one run, each time with other words before it."""
+
+    def __init__(self, path: Path, words: Sequence[bytes], *, part: int) -> None:
+        self._path, self._words, self._part = path, words, part
+        self.length = sum(map(len, words)) + part * len(words)
+
+    def chunks(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Never asked for where the server sends files."""
+        raise AssertionError((start, stop))
+
+    async def pieces(self, start: int, stop: int) -> AsyncGenerator[Piece, None]:
+        """Produce everything as one run."""
+        with closing(Run()) as run:
+            for words in self._words:
+                assert FileBody(self._path).join(run, 0, self._part, before=words)
+            assert (start, stop) == (0, len(run))
+            yield run
+
+
 class Site:
-    """Sends one file, or the part that the path names, with a word before and after it."""
+    """Sends one file, or another body, or the part of it that the path names."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.body: Body | None = None
         self.sent: list[str] = []
         self.over = threading.Event()
 
@@ -44,7 +67,8 @@ class Site:
 
         assert FILES in scope["extensions"]
         try:
-            await send_window(Window(FileBody(self.path), start, stop), head, receive, noted, extensions=[FILES])
+            body = self.body or FileBody(self.path)
+            await send_window(Window(body, start, stop), head, receive, noted, extensions=[FILES])
         finally:
             self.over.set()
 
@@ -82,6 +106,23 @@ def test_any_part_is_exact_and_was_never_read(
         assert connection.getresponse().read() == content[start:stop]
     connection.close()
     assert set(site.sent) == {"http.response.start", FILES, "http.response.body"}
+
+
+@pytest.mark.parametrize("pause", [0, 0.3])
+def test_files_of_a_run_follow_each_other_with_what_stands_between(
+    server: Server, site: Site, content: bytes, pause: float
+) -> None:
+    words = [bytes([number]) * 20_000 for number in range(100)]
+    site.body = Joined(site.path, words, part=150_000)
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        reader.connect(("127.0.0.1", server.port))
+        reader.sendall(f"GET /0-{site.body.length} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        time.sleep(pause)  # by then everything that holds bytes is full
+        with reader.makefile("rb") as answer:
+            body = answer.read().partition(b"\r\n\r\n")[2]
+    assert body == b"".join(word + content[:150_000] for word in words)
+    assert site.sent == ["http.response.start", FILES, "http.response.body"]
 
 
 def test_cold_file_is_read_first_and_sent_all_the_same(
