@@ -1,6 +1,7 @@
 // Selecting pictures: checkboxes .pick that belong to the form [data-bulk]. What is chosen is kept here, not in the boxes, so
 // that pictures whose page has left the document stay chosen; forms with [data-selection] get it when they are sent.
-//   .shelf[data-query][data-newest]  all that match the search can be chosen at once; [data-until]: the whole bin
+//   .shelf[data-query], .found[data-newest][data-count]  all that match the search can be chosen at once, up to the newest
+//   that there was; .shelf[data-until]: the whole bin
 //   [data-select] begins and ends selecting · Shift + click takes a range · X and Shift + X do so by keyboard
 //   Ctrl + A takes all that is known of the page, once more all that match · Esc clears, then ends
 //   grid:page from a part of the grid that has come (back) · library-changed on <body>: the grid asks anew
@@ -9,6 +10,8 @@ import { isShortcut, isTyping } from "./shortcuts.js";
 
 const MOST = 10_000;
 const PAUSE = 300;
+// While a team makes many images, each open page asks no more often than this.
+const SPAN = 1000;
 
 const bar = document.querySelector("[data-bulk]");
 const chosen = new Map(); // id → size in bytes
@@ -54,8 +57,10 @@ const placeOf = (node) => {
   return order.length;
 };
 
+const isChosen = (id) => (all ? Number(id) <= all.upTo : chosen.has(id));
+
 const paint = (node) => {
-  for (const pick of picksIn(node)) pick.checked = Boolean(all) || chosen.has(pick.value);
+  for (const pick of picksIn(node)) pick.checked = isChosen(pick.value);
 };
 
 // Also without the button, from the first tick to the last.
@@ -98,8 +103,9 @@ const take = (ids, wanted) => {
 // Whatever is ticked or unticked after "all" begins from what is known.
 const choose = (ids, wanted) => {
   if (all) {
+    const known = order.filter(isChosen);
     all = null;
-    take(order, true);
+    take(known, true);
   }
   take(ids, wanted);
   paint(shelf);
@@ -116,11 +122,12 @@ const clear = () => {
 
 // What "all" would stand for on this page.
 const everything = () => {
-  const { query, newest, count, until } = shelf?.dataset ?? {};
-  if (until) return { fields: { bin: "1", until }, label: "All in the bin", noun: "in the bin" };
+  const { query, until } = shelf?.dataset ?? {};
+  if (until) return { fields: { bin: "1", until }, upTo: Infinity, label: "All in the bin", noun: "in the bin" };
   if (query === undefined) return null;
-  const number = count ? `${count} ` : "";
-  return { fields: { all: "1", query, newest: newest ?? "" }, label: `All ${number}matching`, noun: `${number}matching` };
+  const { newest, count } = document.querySelector("#results > .found").dataset;
+  const fields = { all: "1", query, newest };
+  return { fields, upTo: Number(newest), label: `All ${count} matching`, noun: `${count} matching` };
 };
 
 const chooseAll = () => {
@@ -239,11 +246,14 @@ const ask = (part, more) => {
 // With the first images come filters for what made them.
 const askAll = () => ask("#results", { selectOOB: document.getElementById("results").dataset.parts });
 
-// Not put off by what comes meanwhile: while a team makes many images there is no pause between two.
+// Not put off by what comes meanwhile: there may be no pause between two.
 let timer = 0;
+let askedAt = -Infinity;
 const onChanged = () => {
+  const wait = Math.max(PAUSE, askedAt + SPAN - performance.now());
   timer ||= setTimeout(() => {
     timer = 0;
+    askedAt = performance.now();
     const results = document.getElementById("results");
     if (!results || results.ariaBusy === "true") return; // a search under way brings what is new
     if (!shelf?.querySelector(".tile")) askAll();
@@ -251,7 +261,7 @@ const onChanged = () => {
       document.dispatchEvent(new Event("grid:refresh"));
       ask("#results > .found", { selectOOB: "#side" });
     }
-  }, PAUSE);
+  }, wait);
 };
 
 if (bar) {

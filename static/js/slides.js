@@ -72,7 +72,8 @@ export class Slides {
     const list = tiles.map(slideOfTile).filter(Boolean);
     const slide = slideOfTile(tile);
     const at = list.findIndex((one) => one.href === slide.href);
-    return new Slides(list, at, { ...options, isWhole: !scope.matches(".shelf"), sum: scope.dataset.count });
+    const sum = scope.parentElement.querySelector(":scope > .found")?.dataset.count;
+    return new Slides(list, at, { ...options, isWhole: !scope.matches(".shelf"), sum });
   }
 
   get current() {

@@ -83,6 +83,15 @@ def test_picture_comes_into_an_open_library(site: Site, visit: Visit) -> None:
         expect(other.page.locator(".shelf .tile")).to_have_count(number)
     expect(other.page.get_by_role("button", name="Select", exact=True)).to_be_enabled()
     expect(model).to_be_visible()
+    # All that match are those that there are now; what comes later is not among them.
+    ticked = other.page.locator(".shelf .pick:checked")
+    other.page.locator(".shelf .pick").first.check()
+    other.page.get_by_role("button", name="More for the selection").click()
+    other.page.get_by_role("button", name="Select all 2 matching").click()
+    expect(ticked).to_have_count(2)
+    maya.make("A paper plane")
+    expect(other.page.locator(".shelf .tile")).to_have_count(3)
+    expect(ticked).to_have_count(2)
     assert other.page.evaluate("window.notReloaded")
     assert [url for url in asked if "token" in url] == []
     other.hear_nothing()
