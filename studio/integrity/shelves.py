@@ -51,6 +51,19 @@ SHELVES: Final = (
         """,
     ),
     Invariant(
+        "library.purged_asset_is_filed_nowhere",
+        """
+        SELECT 'asset ' || a.id FROM library_asset a
+        WHERE a.purged_at IS NOT NULL
+          AND (
+              EXISTS (SELECT FROM library_assettag t WHERE t.asset_id = a.id)
+              OR EXISTS (SELECT FROM library_collectionitem i WHERE i.asset_id = a.id)
+              OR EXISTS (SELECT FROM library_favourite f WHERE f.asset_id = a.id)
+              OR EXISTS (SELECT FROM library_collection c WHERE c.cover_id = a.id)
+          )
+        """,
+    ),
+    Invariant(
         "library.collections_nest_once",
         """
         SELECT 'collection ' || c.id FROM library_collection c JOIN library_collection p ON p.id = c.parent_id

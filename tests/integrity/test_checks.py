@@ -178,6 +178,12 @@ PLANTS: dict[str, str] = {
     "library.purged_asset_is_empty": """
         UPDATE library_asset SET binned_at = now(), purged_at = now(), search = '' WHERE generation_id = {partial}
         """,
+    "library.purged_asset_is_filed_nowhere": """
+        UPDATE library_asset SET binned_at = now(), purged_at = now(), prompt = '', sort_name = '', words = '', search = ''
+            WHERE id = {filed};
+        UPDATE library_collectionitem SET is_listed = false;
+        INSERT INTO library_formerword (team_id, word) SELECT team_id, word FROM library_word
+        """,
     "library.collections_nest_once": """
         UPDATE library_collection SET parent_id = (SELECT id FROM library_collection WHERE key = 'inner')
             WHERE key = 'third'
@@ -243,6 +249,7 @@ NAMED: dict[str, Callable[[World], tuple[str, ...]]] = {
     "generations.state_follows_outputs": lambda world: (f"generation {world.done.pk}",),
     "isolation.retry_is_of_the_same_team": lambda world: (f"generation {world.queued.pk}",),
     "library.search_sees_what_is_kept": lambda world: (f"asset {world.filed.pk}",),
+    "library.purged_asset_is_filed_nowhere": lambda world: (f"asset {world.filed.pk}",),
     "exports.ready_one_is_complete": lambda world: (f"export {world.handed.pk}",),
     "exports.live_one_of_a_search_is_noted": lambda world: (f"export {world.handed.pk}",),
     MEASURED: lambda world: (f"export page {world.handed.pages.get(first=2).pk}",),
