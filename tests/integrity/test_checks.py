@@ -179,7 +179,8 @@ PLANTS: dict[str, str] = {
         UPDATE library_asset SET binned_at = now(), purged_at = now(), search = '' WHERE generation_id = {partial}
         """,
     "library.purged_asset_is_filed_nowhere": """
-        UPDATE library_asset SET binned_at = now(), purged_at = now(), prompt = '', sort_name = '', words = '', search = ''
+        UPDATE library_asset
+            SET binned_at = now(), purged_at = now(), prompt = '', sort_name = '', words = '', search = ''
             WHERE id = {filed};
         UPDATE library_collectionitem SET is_listed = false;
         INSERT INTO library_formerword (team_id, word) SELECT team_id, word FROM library_word
