@@ -18,6 +18,7 @@ _BYTES_OF_A_PLACE: Final = 2
 MOST_WORDS: Final = 4000
 WORD_LENGTH: Final = 60
 _NAME_LENGTH: Final = 120
+_MOST_DIGITS: Final = 48
 
 # Accents and vowel points sit in these combining classes; in the others are signs that make another letter of it:
 # viramas, nuktas, the voicing of kana, the vowels of Thai and Lao.
@@ -109,7 +110,13 @@ def vector_of(*texts: str) -> str:
 
 def sort_name(text: str) -> str:
     """Return what a name is sorted by: folded, and numbers by their size."""
-    return _DIGITS.sub(lambda found: found[0].zfill(10), " ".join(fold(text).split()))[:_NAME_LENGTH]
+    return _DIGITS.sub(_by_size, " ".join(fold(text).split()))[:_NAME_LENGTH]
+
+
+def _by_size(number: re.Match[str]) -> str:
+    """Write before the digits how many there are, as a sign that sorts like that and before all letters."""
+    digits = number[0].lstrip("0")
+    return chr(ord("0") + min(len(digits), _MOST_DIGITS)) + digits
 
 
 def _without_accents(text: str) -> str:

@@ -2,7 +2,8 @@
 
 One team has a fifth of everything. In it some words stand only where an order comes to them last, so that a search for
 them in that order finds nothing near: `ancient` in all but the newest quarter, `fresh` in all but the oldest, `unloved`
-in all that nobody rated, `zebra` in the fifth whose names begin with it.
+in all that nobody rated, `zebra` in the sixth whose names begin with it, `shutter` in the last quarter of those that a
+camera named, all alike (`IMG_1234.jpg`).
 """
 
 from typing import Any, Final
@@ -33,7 +34,8 @@ CREATE TEMP TABLE team_list AS SELECT id, row_number() OVER (ORDER BY id) AS n F
 
 _PLAN: Final = """
 CREATE TEMP TABLE plan AS
-SELECT numbered.n AS id, t.id AS team_id, of_team, of_team::float / total AS age, total, random() AS dice, is_big
+SELECT numbered.n AS id, t.id AS team_id, of_team, of_team::float / total AS age, total, random() AS dice, is_big,
+    abs(hashint8(numbered.n)::bigint) AS luck
 FROM (
     SELECT n, team_n, team_n = 1 AS is_big,
         row_number() OVER (PARTITION BY team_n ORDER BY n) AS of_team, count(*) OVER (PARTITION BY team_n) AS total
@@ -80,15 +82,15 @@ SELECT id, team_id, %(user)s, (ARRAY['generated','generated','generated','edited
     text, '', '', '', '',
     CASE luck %% 10 WHEN 6 THEN 'shortlisted' WHEN 7 THEN 'approved' WHEN 8 THEN 'delivered' ELSE 'draft' END,
     CASE WHEN dice < 0.9 THEN 0 ELSE 1 + luck %% 5 END, '{}', encode(sha256(int8send(id)), 'hex'), '', '',
-    left(text, 120),
+    CASE WHEN luck %% 5 = 4 THEN 'img_' || length(shot::text) || shot || '.jpg' ELSE left(text, 120) END,
     to_tsvector('simple', text)
     || CASE WHEN id %% 97 = 0 THEN
         '''\u6771\u4eac'':500 ''\u4eac\u90fd'':501 ''\u90fd'':502'::tsvector ELSE ''::tsvector END,
     '', 1, 'OpenAI', 'model-' || luck %% 4, 'Model ' || luck %% 4, '{}', 4, 0,
     now() - interval '2 years' * (1 - id::float / %(assets)s)
 FROM (
-    SELECT p.*, abs(hashint8(p.id)::bigint) AS luck, concat_ws(' ',
-        CASE WHEN is_big AND dice > 0.4 AND dice < 0.6 THEN 'zebra' END,
+    SELECT p.*, of_team %% least(total, 10000) AS shot, concat_ws(' ',
+        CASE WHEN is_big AND dice > 0.4 AND dice < 0.6 AND luck %% 5 < 4 THEN 'zebra' END,
         (SELECT string_agg(
             (ARRAY['ba','ce','di','fo','gu','ha','je','ki','lo','mu','na','pe','ri','so','tu'])[1 + w %% 15]
             || (ARRAY['lar','men','nis','por','quet','ran','sil','tan','vor','wic'])[1 + w / 15 %% 10]
@@ -102,7 +104,8 @@ FROM (
         CASE WHEN age < 0.75 THEN 'ancient' END,
         CASE WHEN age > 0.25 THEN 'fresh' END,
         CASE WHEN age < 0.02 THEN 'dawnlight' END,
-        CASE WHEN dice < 0.9 THEN 'unloved' END
+        CASE WHEN dice < 0.9 THEN 'unloved' END,
+        CASE WHEN luck %% 5 = 4 AND of_team %% least(total, 10000) > 0.75 * least(total, 10000) THEN 'shutter' END
     ) AS text
     FROM plan p WHERE p.id BETWEEN %(first)s AND %(last)s ORDER BY p.id
 ) AS made;

@@ -22,7 +22,7 @@ def test_title_renames_what_it_is_found_and_sorted_by(team: Team) -> None:
     assert (stored.title, stored.caption, stored.sort_name) == (
         "Solstice hero 9",
         "Solstice hero 9",
-        "solstice hero 0000000009",
+        "solstice hero 19",
     )
     found = Asset.objects.extra(where=["words @@ to_tsquery('simple', 'solstice & lighthouse')"])
     assert list(found) == [asset]

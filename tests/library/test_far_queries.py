@@ -1,7 +1,7 @@
 """Searches whose matches lie far along an order: exact through blocks, samples, and words that may go on in many ways.
 
-All ids are of the sample that the functions ask, and lie far apart: so some hundred pictures are many to them, in many
-blocks of every size.
+All ids, or a quarter of them, are of the small sample, and lie far apart: so some hundred pictures are many to the
+functions, in many blocks of every size.
 """
 
 import pytest
@@ -19,7 +19,7 @@ from studio.teams.models import Team
 from tests.library.test_queries import ORDERED, found, plant, walked
 
 NUMBER = 300
-STEP = 32 * 61
+ALL_SAMPLED, SOME_SAMPLED = 256 * 61, 64 * 61
 
 
 @pytest.fixture(autouse=True)
@@ -27,19 +27,19 @@ def narrow_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding, "SPAN", 10)
 
 
-def spread(team: Team, user: User, prompts: list[str]) -> list[Asset]:
-    return plant(team, user, prompts, ids=range(10**6 + 7, 10**9, STEP))
+def spread(team: Team, user: User, prompts: list[str], step: int = ALL_SAMPLED) -> list[Asset]:
+    return plant(team, user, prompts, ids=range(256 * 4000 + 7, 10**9, step))
 
 
-@pytest.fixture
-def shelf(team: Team, viewer: User) -> list[Asset]:
+@pytest.fixture(params=[ALL_SAMPLED, SOME_SAMPLED], ids=["all", "some"])
+def shelf(team: Team, viewer: User, request: pytest.FixtureRequest) -> list[Asset]:
     prompts = [
         f"{'zebra' if number % 4 == 0 else 'apple' if number % 4 == 1 else 'apron'} "
         f"{'early' if number < 150 else 'late'} {'poor' if number % 20 else 'rich'} "
         f"w{number} {'odd' if number % 2 else 'even'}"
         for number in range(NUMBER)
     ]
-    assets = spread(team, viewer, prompts)
+    assets = spread(team, viewer, prompts, request.param)
     for stars in range(1, 6):
         some = [asset.pk for number, asset in enumerate(assets) if number % 100 == 20 * (stars - 1)]
         Asset.objects.filter(pk__in=some).update(rating=stars)
@@ -143,3 +143,11 @@ def test_words_of_any_number_go_on(team: Team, viewer: User, number: int) -> Non
         cursor.execute("SELECT q::text LIKE '%%:*%%', probe::text FROM library_reading(%s, %s)", [parts, team.pk])
         [(is_open, probe)] = cursor.fetchall()
     assert is_open == (number > 50) == (probe == f"'team:{team.pk}'")
+
+
+def test_short_name_does_not_stand_for_those_it_begins(team: Team, viewer: User) -> None:
+    assets = spread(
+        team, viewer, [f"aa{number} sky" for number in range(100)] + [f"ab{number} sea" for number in range(100)]
+    )
+    plant(team, viewer, ["ab", "a", ""])
+    assert walked(team, viewer, LibrarySearch(q="sea", sort=Sort.NAME), size=30) == [asset.pk for asset in assets[100:]]

@@ -4,9 +4,10 @@ One index over that vector then answers any search of any team. Words and tokens
 `7:status:approved`), so a search costs what the team is, not what the installation is; the colon keeps tokens apart from
 words: no beginning of a word is the beginning of one. A picture in the bin has `bin:7` instead of `team:7`, a purged one
 nothing at all. `year:`, `month:`, `week:` (from Monday) and `day:` (UTC) make a span of time a filter like all others.
-`part:` cuts the library into 32 even samples: from one of them a search learns where its matches lie without reading them all. `ids18:`, `ids15:`
-and `ids12:` are blocks of ids of three sizes (in bits), `name:` those whose names begin with the same one or three
-characters: with them the index says block by block, from large to small, that nothing is found there.
+`sample:32` and `sample:256` are even samples, of one picture in so many: from these a search learns where its matches
+lie without reading them all. `ids18:`, `ids15:` and `ids12:` are blocks of ids of three sizes (in bits), `name:` those
+whose names share their first 1, 3, 6, 10 or 16 characters: with them the index says block by block, from large to
+small, what is found there.
 
 The index cannot say which words begin like one without reading all that is filed under these, so every team's words are
 kept in a table as well. A word that a picture loses is written down as a former one, and the upkeep takes it from the
@@ -39,12 +40,14 @@ DECLARE
             WHEN a.width > a.height THEN 'landscape'
             ELSE 'portrait'
         END,
-        team || 'part:' || a.id % 32,
         team || 'ids18:' || (a.id >> 18),
         team || 'ids15:' || (a.id >> 15),
         team || 'ids12:' || (a.id >> 12),
         team || 'name:' || left(a.sort_name, 1),
         team || 'name:' || left(a.sort_name, 3),
+        team || 'name:' || left(a.sort_name, 6),
+        team || 'name:' || left(a.sort_name, 10),
+        team || 'name:' || left(a.sort_name, 16),
         team || to_char(made, '"year:"YYYY'),
         team || to_char(made, '"month:"YYYYMM'),
         team || to_char(made, '"week:"IYYYIW'),
@@ -56,6 +59,12 @@ BEGIN
     END IF;
     IF a.connection_id IS NOT NULL THEN
         tokens := tokens || (team || 'connection:' || a.connection_id);
+    END IF;
+    IF a.id % 32 = 7 THEN
+        tokens := tokens || (team || 'sample:32');
+    END IF;
+    IF a.id % 256 = 7 THEN
+        tokens := tokens || (team || 'sample:256');
     END IF;
     IF a.has_alpha THEN
         tokens := tokens || (team || 'alpha:1');

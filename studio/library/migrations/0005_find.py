@@ -2,8 +2,10 @@
 
 A page is looked for where it begins: among the next few thousand pictures of its order, and a few thousand more where
 that found something. Only if these do not fill it, the index over all words is asked. What it knows few of is fetched
-and sorted. Else the order is followed block by block (migration 0003): blocks in which the index knows of nothing are
-passed over, the large ones first, so that of 200,000 pictures some hundred are read.
+and sorted. Else the order is followed from one picture of a sample that is found to the next: between two of them there
+are few others, and these are fetched. For that, the index is asked for blocks of pictures that stand together in the
+order (migration 0003), the large ones first and all that come before the next picture of the sample at once; so of
+200,000 pictures some hundred are read. Which pictures the sample has decides how long it takes, never what is found.
 
 A word that may go on is replaced by all words of the team that begin so, because a list of whole words lets the index
 skip what a block has no part in. Where these are too many, `probe` is the search without such words: all that is found
@@ -12,32 +14,41 @@ is found by it too, and it is looked through for the words where it leaves few.
 Each statement is planned for its own values (a plan for all values would be a bad one for most), and none reads the
 whole table. Where the words shall decide and not the order, `team_id + 0` and OFFSET 0 keep other indexes away;
 ts_match_vq() is what @@ means, only that no index answers it. Of two conditions the index skips in each what the other
-has no part in; of one tsquery it reads its rarest list to the end. So a search for one thing and the block it is looked
-for in are asked apart; one for several things would only be followed beyond the block, to where they come together.
+has no part in; of one tsquery it reads its rarest list to the end, and what is asked to be missing (`!`) it reads in
+full. So a search and the blocks it is looked for in are asked apart, and no block is left out by name.
 """
 
 from dataclasses import dataclass
 
 from django.db import migrations
 
-from studio.library.migrations._planning import BY_WORDS, SAMPLE, SETTINGS
+from studio.library.migrations._planning import (
+    BY_WORDS,
+    FEW,
+    ID_BITS,
+    NAME_LENGTHS,
+    SAMPLE,
+    SAMPLED,
+    SETTINGS,
+    SMALL_SAMPLE,
+)
 
 _LISTED = "team_id = team AND binned_at IS NULL"
 # More words than this make each step through the index dearer than what they save.
 _MOST_WORDS = 50
-# So many in the sample are about 32 times as many in all: few enough to fetch.
-_FEW = 64
-# Above all text that begins with the one before it.
-_END = "chr(1114111)"
+# So many pictures are looked at as soon as the index says of a block whether it has any.
+_STRIDE = "span / 6"
+# Above all words, and all names, that begin with the text before it.
+_END = "repeat(chr(1114111), 120)"
+# So many blocks are asked for at once.
+_MOST_BLOCKS = 64
+# So many pictures are as soon looked through as the index is asked about them.
+_STRIDE = "span / 6"
+# Above all words, and all names, that begin with the text before it.
+_END = "repeat(chr(1114111), 120)"
 # So many pictures tell where names begin; with more initials than this, asking for others would take too long.
 _LOOKED_AT = 500
 _MOST_INITIALS = 20
-
-
-def _name_token(start):
-    """The token of names that begin like this; anything may stand in a name."""
-    written = f"replace(replace({start}, '\\', '\\\\'), '''', '''''')"
-    return f"format('''%s:name:%s''', team, {written})"
 
 
 # Words are made of letters, digits and signs, so they need no more than the marks around them.
@@ -92,64 +103,15 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION library_has(q tsquery, within tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
-DECLARE
-    sample tsquery := {SAMPLE};
-BEGIN
-    -- Where there are many, the sample has one and is sooner read.
-    IF q::text ~ ' [&<]' THEN
-        RETURN EXISTS (SELECT FROM library_asset WHERE search @@ (q && within && sample) AND {BY_WORDS})
-            OR EXISTS (SELECT FROM library_asset WHERE search @@ (q && within) AND {BY_WORDS});
-    END IF;
-    RETURN EXISTS (
-            SELECT FROM library_asset WHERE search @@ q AND search @@ within AND search @@ sample AND {BY_WORDS}
-        ) OR EXISTS (SELECT FROM library_asset WHERE search @@ q AND search @@ within AND {BY_WORDS});
-END $$;
-
 CREATE FUNCTION library_has_few(q tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
 BEGIN
     RETURN (
-        SELECT count(*) < {_FEW} FROM (
-            SELECT FROM library_asset WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS} LIMIT {_FEW}
+        SELECT count(*) < {FEW} FROM (
+            SELECT FROM library_asset WHERE search @@ (q && {SMALL_SAMPLE}) AND {BY_WORDS} LIMIT {FEW}
         ) AS found
     );
 END $$;
-
--- The first characters of all names that are found, or NULL where it takes too long to say. Those that the search has
--- elsewhere than the sample has it are seldom any, and soon known by what they are not.
-CREATE FUNCTION library_initials(q tsquery, team bigint) RETURNS text[] LANGUAGE plpgsql {SETTINGS} AS $$
-DECLARE
-    initials text[] := ARRAY(
-        SELECT DISTINCT initial FROM (
-            SELECT left(sort_name, 1) AS initial FROM library_asset
-            WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS} LIMIT {_LOOKED_AT}
-        ) AS sampled
-    );
-    elsewhere tsquery;
-    others text[];
-BEGIN
-    IF cardinality(initials) > {_MOST_INITIALS} THEN
-        RETURN NULL;
-    END IF;
-    elsewhere := (
-        SELECT string_agg('!' || {_name_token("initial")}, ' & ')::tsquery FROM unnest(initials) AS initial
-    );
-    others := ARRAY(
-        SELECT left(sort_name, 1) FROM library_asset
-        WHERE search @@ coalesce(q && elsewhere, q) AND {BY_WORDS} LIMIT {_LOOKED_AT}
-    );
-    RETURN CASE WHEN cardinality(others) < {_LOOKED_AT} THEN initials || others END;
-END $$;
 """  # noqa: S608  # put together from our own constants only
-
-
-@dataclass(frozen=True)
-class Block:
-    """Pictures that stand together in an order: their token in the index, and the last place they reach."""
-
-    token: str
-    end_key: str
-    end_id: str
 
 
 @dataclass(frozen=True)
@@ -166,6 +128,14 @@ class Order:
         return f"({self.key}, id)" if self.key else "id"
 
     @property
+    def columns(self):
+        return f"id, {self.key}" if self.key else "id"
+
+    @property
+    def keyed(self):
+        return self.key or "NULL::int"
+
+    @property
     def by(self):
         way = "DESC" if self.is_falling else "ASC"
         return f"{self.key} {way}, id {way}" if self.key else f"id {way}"
@@ -175,73 +145,70 @@ class Order:
         return "<" if self.is_falling else ">"
 
     @property
-    def upto(self):
-        return ">=" if self.is_falling else "<="
+    def before(self):
+        return ">" if self.is_falling else "<"
 
     @property
     def last_id(self):
         return "0" if self.is_falling else "9223372036854775807"
 
+    def listed(self, key, id):
+        return f"({key}, {id})" if self.key else id
+
     def place(self, prefix):
-        return f"({prefix}_key, {prefix}_id)" if self.key else f"{prefix}_id"
+        return self.listed(f"{prefix}key", f"{prefix}id")
 
     @property
-    def blocks(self):
-        """The blocks around the next picture, from large to small."""
+    def measures(self):
+        """The sizes of blocks, from large to small; 0 is all that have the same rating."""
         if self.key == "sort_name":
-            return [self.of_names(1), self.of_names(3)]
-        of_ids = [self.of_ids(bits) for bits in (18, 15, 12)]
-        if self.key != "rating":
-            return of_ids
-        stars = "quote_literal(team || ':rating:' || next_key)"
-        inside = [Block(f"{stars} || ' & ' || {block.token}", "next_key", block.end_id) for block in of_ids]
-        return [Block(stars, "next_key", self.last_id), *inside]
+            return NAME_LENGTHS
+        return (0, *ID_BITS) if self.key == "rating" else ID_BITS
 
-    def of_ids(self, bits):
-        end = f"(next_id >> {bits}) << {bits}" if self.is_falling else f"next_id | {2**bits - 1}"
-        return Block(f"quote_literal(team || ':ids{bits}:' || (next_id >> {bits}))", "NULL", end)
+    def block(self, prefix):
+        """Token and end of the block, by `measure`, around the picture whose place is in columns of this prefix."""
+        key, id = f"{prefix}key", f"{prefix}id"
+        if self.key == "sort_name":
+            return self.of_names(key)
+        token = f"quote_literal(team || ':ids' || measure || ':' || ({id} >> measure))"
+        end = f"({id} >> measure) << measure" if self.is_falling else f"{id} | ((1::bigint << measure) - 1)"
+        if self.key == "rating":
+            token = f"CASE measure WHEN 0 THEN quote_literal(team || ':rating:' || {key}) ELSE {token} END"
+            end = f"CASE measure WHEN 0 THEN {self.last_id} ELSE {end} END"
+        return f"({token})", key, f"({end})"
 
-    def of_names(self, length):
-        start = f"left(next_key, {length})"
-        end = start if self.is_falling else f"{start} || {_END}"
-        return Block(_name_token(start), end, self.last_id)
-
-    def known(self, number, block):
-        """Pass over a block in which the index knows of nothing, and remember one in which it does."""
-        return f"""
-        token := {block.token};
-        IF known[{number}] IS DISTINCT FROM token THEN
-            IF NOT {self.has(number)} THEN
-                edge_key := {block.end_key};
-                edge_id := {block.end_id};
-                CONTINUE;
-            END IF;
-            known[{number}] := token;
-        END IF;
-"""
-
-    def has(self, number):
-        by_index = "library_has(q, token::tsquery, team)"
-        if self.key != "sort_name" or number > 1:
-            return by_index
-        return f"coalesce(left(next_key, 1) = ANY(initials), {by_index})"
+    def of_names(self, key):
+        start = f'left({key}, measure) COLLATE "C"'
+        # Anything may stand in a name.
+        token = f"('''' || team || ':name:' || replace(replace({start}, '\\', '\\\\'), '''', '''''') || '''')"
+        # A name that ends before the block begins is a block by itself: the longer ones behind it have another token.
+        last = f"CASE WHEN length({key}) < measure THEN {key} ELSE {start} || {_END} END"
+        return token, start if self.is_falling else last, self.last_id
 
     def fetched(self, asked, upto=""):
         # What the index was not asked for itself is looked through.
         exactly = " AND ts_match_vq(search, q)" if asked == "probe" else ""
         return f"""ARRAY(
             SELECT id FROM (
-                SELECT id{f", {self.key}" if self.key else ""} FROM library_asset
+                SELECT {self.columns} FROM library_asset
                 WHERE search @@ {asked}{exactly} AND {BY_WORDS} OFFSET 0
-            ) AS found WHERE {self.row} {self.beyond} {self.place("edge")}{upto} ORDER BY {self.by} LIMIT missing
+            ) AS found WHERE {self.row} {self.beyond} {self.place("edge_")}{upto} ORDER BY {self.by} LIMIT missing
+        )"""  # noqa: S608  # put together from our own constants only
+
+    def looked_through(self, where, span, most):
+        return f"""ARRAY(
+            SELECT id FROM (
+                SELECT id, search FROM library_asset WHERE {where} ORDER BY {self.by} LIMIT {span}
+            ) AS window_rows WHERE search @@ q LIMIT {most}
         )"""  # noqa: S608  # put together from our own constants only
 
     @property
+    def further(self):
+        return f"{_LISTED} AND {self.row} {self.beyond} {self.place('edge_')}"
+
+    @property
     def forward(self):
-        after = f"{_LISTED} AND (after_id IS NULL OR {self.row} {self.beyond} {self.place('after')})"
-        further = f"{_LISTED} AND {self.row} {self.beyond} {self.place('edge')}"
-        *outer, last = self.blocks
-        upto = f" AND {self.row} {self.upto} {self.place('end')}"
+        after = f"{_LISTED} AND (after_id IS NULL OR {self.row} {self.beyond} {self.place('after_')})"
         return f"""
 CREATE FUNCTION library_find_{self.name}(
     q tsquery, probe tsquery, team bigint, after_key {self.key_type}, after_id bigint, wanted int, span int
@@ -253,22 +220,26 @@ DECLARE
     edge_id bigint;
     next_key {self.key_type};
     next_id bigint;
+    far_key {self.key_type};
+    far_id bigint;
+    sampled_keys {self.key_type}[];
+    sampled_ids bigint[];
+    place int;
+    goal_key {self.key_type};
+    goal_id bigint;
+    measure int;
+    goal text;
+    around text;
+    blocks text;
     end_key {self.key_type};
     end_id bigint;
-    token text;
-    known text[];
-    initials text[];
 BEGIN
-    near := ARRAY(
-        SELECT id FROM (
-            SELECT id, search FROM library_asset WHERE {after} ORDER BY {self.by} LIMIT span
-        ) AS window_rows WHERE search @@ q LIMIT wanted
-    );
+    near := {self.looked_through(after, "span", "wanted")};
     missing := wanted - cardinality(near);
     IF missing = 0 THEN
         RETURN near;
     END IF;
-    SELECT {self.key or "NULL"}, id INTO edge_key, edge_id FROM library_asset
+    SELECT {self.keyed}, id INTO edge_key, edge_id FROM library_asset
     WHERE {after} ORDER BY {self.by} OFFSET span - 1 LIMIT 1;
     IF edge_id IS NULL THEN
         RETURN near;
@@ -276,22 +247,18 @@ BEGIN
 
     -- What is found as often further on is soon found.
     IF missing <= 3 * cardinality(near) THEN
-        near := near || ARRAY(
-            SELECT id FROM (
-                SELECT id, search FROM library_asset WHERE {further} ORDER BY {self.by} LIMIT 4 * span
-            ) AS window_rows WHERE search @@ q LIMIT missing
-        );
+        near := near || {self.looked_through(self.further, "4 * span", "missing")};
         missing := wanted - cardinality(near);
         IF missing = 0 THEN
             RETURN near;
         END IF;
-        SELECT {self.key or "NULL"}, id INTO next_key, next_id FROM library_asset
-        WHERE {further} ORDER BY {self.by} OFFSET 4 * span - 1 LIMIT 1;
-        IF next_id IS NULL THEN
+        SELECT {self.keyed}, id INTO far_key, far_id FROM library_asset
+        WHERE {self.further} ORDER BY {self.by} OFFSET 4 * span - 1 LIMIT 1;
+        IF far_id IS NULL THEN
             RETURN near;
         END IF;
-        edge_key := next_key;
-        edge_id := next_id;
+        edge_key := far_key;
+        edge_id := far_id;
     END IF;
 
     IF library_has_few(probe, team) THEN
@@ -299,38 +266,78 @@ BEGIN
     ELSIF probe::text <> q::text THEN
         RETURN near || {self.fetched("q")};
     END IF;
-
-{"    initials := library_initials(q, team);" if self.key == "sort_name" else ""}
-    WHILE missing > 0 LOOP
-        SELECT {self.key or "NULL"}, id INTO next_key, next_id FROM library_asset
-        WHERE {further} ORDER BY {self.by} LIMIT 1;
-        EXIT WHEN next_id IS NULL;
-{"".join(self.known(number, block) for number, block in enumerate(outer, 1))}
-        token := {last.token};
-        end_key := {last.end_key};
-        end_id := {last.end_id};
-        IF library_has_few(q && token::tsquery, team) THEN
-            near := near || {self.fetched("(q && token::tsquery)", upto)};
-        ELSE
-            near := near || ARRAY(
-                SELECT id FROM (
-                    SELECT id, search FROM library_asset WHERE {further}{upto} ORDER BY {self.by} LIMIT span
-                ) AS window_rows WHERE search @@ q LIMIT missing
-            );
-            SELECT {self.key or "NULL"}, id INTO next_key, next_id FROM library_asset
-            WHERE {further}{upto} ORDER BY {self.by} OFFSET span - 1 LIMIT 1;
-            IF next_id IS NOT NULL THEN
-                end_key := next_key;
-                end_id := next_id;
-            END IF;
-        END IF;
-        missing := wanted - cardinality(near);
-        edge_key := end_key;
-        edge_id := end_id;
-    END LOOP;
+{self.walk}
     RETURN near;
 END $$;
 """  # noqa: S608  # put together from our own constants only
+
+    @property
+    def walk(self):
+        """Follow the order from the edge until the page is full."""
+        around_next, around_beyond = self.block("next_"), self.block("beyond.")
+        among = "q AND search @@ blocks::tsquery AND search @@ coalesce(around, blocks)::tsquery"
+        return f"""
+    <<walk>>
+    WHILE missing > 0 LOOP
+        SELECT {self.keyed}, id INTO next_key, next_id FROM library_asset
+        WHERE {self.further} ORDER BY {self.by} LIMIT 1;
+        EXIT WHEN next_id IS NULL;
+        SELECT {self.keyed}, id INTO far_key, far_id FROM library_asset
+        WHERE {self.further} ORDER BY {self.by} OFFSET {_STRIDE} - 1 LIMIT 1;
+{self.goal}
+        around := NULL;
+        FOREACH measure IN ARRAY ARRAY{list(self.measures)} LOOP
+            EXIT WHEN far_id IS NULL OR {self.place("goal_")} {self.before} {self.place("far_")};
+            goal := {self.block("goal_")[0]};
+            IF goal = {around_next[0]} THEN
+                around := coalesce(around, goal);
+                CONTINUE;
+            END IF;
+            WITH RECURSIVE row_of_blocks (number, token, end_key, end_id) AS (
+                SELECT 1, {", ".join(around_next)}
+                UNION ALL
+                SELECT number + 1, {", ".join(around_beyond)}
+                FROM row_of_blocks AS one, LATERAL (
+                    SELECT {self.keyed} AS key, id FROM library_asset
+                    WHERE {_LISTED} AND {self.row} {self.beyond} {self.place("one.end_")} ORDER BY {self.by} LIMIT 1
+                ) AS beyond
+                WHERE number < {_MOST_BLOCKS} AND {around_beyond[0]} IS DISTINCT FROM goal
+            )
+            SELECT string_agg(token, ' | '), (array_agg(one.end_key ORDER BY number DESC))[1],
+                (array_agg(one.end_id ORDER BY number DESC))[1] INTO blocks, end_key, end_id FROM row_of_blocks AS one;
+            EXIT WHEN {self.place("end_")} {self.before} {self.place("far_")};
+            near := near || {self.fetched(among, f" AND {self.row} {self.before}= {self.place('end_')}")};
+            missing := wanted - cardinality(near);
+            edge_key := end_key;
+            edge_id := end_id;
+            CONTINUE walk;
+        END LOOP;
+        near := near || {self.looked_through(self.further, _STRIDE, "missing")};
+        missing := wanted - cardinality(near);
+        EXIT WHEN far_id IS NULL;
+        edge_key := far_key;
+        edge_id := far_id;
+    END LOOP;"""  # noqa: S608  # put together from our own constants only
+
+    @property
+    def goal(self):
+        """Set the next picture of the sample that is found beyond the edge; nulls where there is none."""
+        sampled = self.listed("sampled_keys[place]", "sampled_ids[place]")
+        return f"""
+        WHILE place <= cardinality(sampled_ids) AND NOT {sampled} {self.beyond} {self.place("edge_")} LOOP
+            place := place + 1;
+        END LOOP;
+        IF sampled_ids IS NULL OR place > {SAMPLED} THEN
+            SELECT coalesce(array_agg(key), '{{}}'), coalesce(array_agg(id), '{{}}') INTO sampled_keys, sampled_ids FROM (
+                SELECT {self.keyed} AS key, id FROM (
+                    SELECT {self.columns} FROM library_asset
+                    WHERE search @@ (q && {SMALL_SAMPLE}) AND {BY_WORDS} OFFSET 0
+                ) AS found WHERE {self.row} {self.beyond} {self.place("edge_")} ORDER BY {self.by} LIMIT {SAMPLED}
+            ) AS sampled;
+            place := 1;
+        END IF;
+        goal_key := sampled_keys[place];
+        goal_id := sampled_ids[place];"""  # noqa: S608  # put together from our own constants only
 
 
 ORDERS = (
@@ -386,9 +393,7 @@ END $$;
 
 FORWARD = READING + "".join(order.forward for order in ORDERS) + COUNT
 BACKWARD = "".join(f"DROP FUNCTION library_find_{order.name};\n" for order in ORDERS)
-BACKWARD += (
-    "DROP FUNCTION library_count, library_initials, library_has_few, library_has, library_reading, library_words_from;"
-)
+BACKWARD += "DROP FUNCTION library_count, library_has_few, library_reading, library_words_from;"
 
 
 class Migration(migrations.Migration):

@@ -1,44 +1,45 @@
 """Find a page in the order that people gave a collection.
 
-Place by place, in one collection after the other; a picture that an earlier one has as well was shown there. The window
-and what is few are as in every order. Where many are far away, an even sample of them says how far the page reaches, and
-of the places up to there only those are looked at whose pictures stand in a block of ids in which the index knows any.
-OFFSET 0 has each block asked for once, not once for each of its pictures. The window is narrower than elsewhere: of each
-of its places the picture has to be looked up.
+Place by place, in one collection after the other; a picture that an earlier one has as well was shown there. Otherwise
+as in every order (migration 0005), only that the blocks, which are of ids, lie scattered: the index is asked for all
+of those that have places before the next one of the sample. The window is narrower than elsewhere: of each of its places
+the picture has to be looked up.
 """
 
 from django.db import migrations
 
-from studio.library.migrations._planning import BY_WORDS, SAMPLE, SETTINGS
+from studio.library.migrations._planning import BY_WORDS, ID_BITS, SAMPLED, SETTINGS, SMALL_SAMPLE
 
-# Up to the so-manyth of the sample there are about 32 times as many in all: more than a page, seldom less.
-_SAMPLED = 8
+_BITS = ID_BITS[-1]
 
 
 def in_order(name, *, is_back):
-    beyond, upto, way = ("<", ">=", "DESC") if is_back else (">", "<=", "ASC")
+    beyond, before, way = ("<", ">", "DESC") if is_back else (">", "<", "ASC")
     by = f"position {way}, asset_id {way}"
-    items = f"""
-            SELECT position, asset_id FROM library_collectionitem
-            WHERE collection_id = collection AND is_listed
-                AND (after_id IS NULL OR (position, asset_id) {beyond} (after_position, after_id))
-            ORDER BY {by}
-"""  # noqa: S608  # put together from our own constants only
-    between = f"""library_collectionitem
-            WHERE collection_id = collection AND is_listed
-                AND (position, asset_id) {beyond} (edge_position, edge_id)
-                AND (position, asset_id) {upto} (far_position, far_id)"""
+    edge = "(edge_position, edge_id)"
+    listed = "library_collectionitem WHERE collection_id = collection AND is_listed"
+    after = f"{listed} AND (after_id IS NULL OR (position, asset_id) {beyond} (after_position, after_id))"
+    further = f"{listed} AND (position, asset_id) {beyond} {edge}"
+    upto = f"(goal_id IS NULL OR (position, asset_id) {before}= (goal_position, goal_id))"
 
-    def fetched(asked):
+    def looked_through(where, span, most):
+        return f"""ARRAY(
+            SELECT a.id FROM (
+                SELECT position, asset_id FROM {where} ORDER BY {by} LIMIT {span}
+            ) AS i JOIN library_asset a ON a.id = i.asset_id
+            WHERE a.search @@ q ORDER BY {by} LIMIT {most}
+        )"""  # noqa: S608  # put together from our own constants only
+
+    def fetched(asked, limit, upto="true"):
         # What the index was not asked for itself is looked through.
         exactly = " AND ts_match_vq(search, q)" if asked == "probe" else ""
         return f"""
-        WITH a AS MATERIALIZED (
-            SELECT id FROM library_asset WHERE search @@ {asked}{exactly} AND {BY_WORDS}
-        )
-        SELECT i.position, i.asset_id
-        FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection
-        WHERE (i.position, i.asset_id) {beyond} (edge_position, edge_id) ORDER BY {by}"""  # noqa: S608  # as above
+            WITH a AS MATERIALIZED (
+                SELECT id FROM library_asset WHERE search @@ {asked}{exactly} AND {BY_WORDS}
+            )
+            SELECT i.position, i.asset_id
+            FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection
+            WHERE (i.position, i.asset_id) {beyond} {edge} AND {upto} ORDER BY {by} LIMIT {limit}"""  # noqa: S608  # as above
 
     return f"""
 CREATE FUNCTION library_find_{name}(
@@ -51,56 +52,61 @@ DECLARE
     edge_id bigint;
     far_position bigint;
     far_id bigint;
-    large bigint[];
-    small bigint[];
+    sampled_positions bigint[];
+    sampled_ids bigint[];
+    place int;
+    goal_position bigint;
+    goal_id bigint;
+    blocks tsquery;
 BEGIN
-    near := ARRAY(
-        SELECT a.id FROM ({items} LIMIT span / 3) AS i JOIN library_asset a ON a.id = i.asset_id
-        WHERE a.search @@ q ORDER BY {by} LIMIT wanted
-    );
+    near := {looked_through(after, "span / 3", "wanted")};
     missing := wanted - cardinality(near);
     IF missing = 0 THEN
         RETURN near;
     END IF;
-    SELECT position, asset_id INTO edge_position, edge_id FROM ({items} OFFSET span / 3 - 1 LIMIT 1) AS i;
+    SELECT position, asset_id INTO edge_position, edge_id FROM {after} ORDER BY {by} OFFSET span / 3 - 1 LIMIT 1;
     IF edge_id IS NULL THEN
         RETURN near;
     END IF;
 
     IF library_has_few(probe, team) THEN
-        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("probe")} LIMIT missing) AS found);
+        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("probe", "missing")}) AS found);
     ELSIF probe::text <> q::text THEN
-        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("q")} LIMIT missing) AS found);
+        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("q", "missing")}) AS found);
     END IF;
 
-    SELECT position, asset_id INTO far_position, far_id FROM ({fetched(f"(q && {SAMPLE})")}
-        OFFSET {_SAMPLED} - 1 LIMIT 1) AS sampled;
-    IF far_id IS NOT NULL THEN
-        small := ARRAY(SELECT DISTINCT asset_id >> 12 FROM {between});
-        large := ARRAY(
-            SELECT block FROM (SELECT DISTINCT inside >> 3 AS block FROM unnest(small) AS inside OFFSET 0) AS blocks
-            WHERE library_has(q, quote_literal(team || ':ids15:' || block)::tsquery, team)
-        );
-        small := ARRAY(
-            SELECT block FROM (
-                SELECT inside AS block FROM unnest(small) AS inside WHERE inside >> 3 = ANY(large) OFFSET 0
-            ) AS blocks
-            WHERE library_has(q, quote_literal(team || ':ids12:' || block)::tsquery, team)
-        );
-        near := near || ARRAY(
-            SELECT a.id FROM (
-                SELECT position, asset_id FROM {between} AND asset_id >> 12 = ANY(small) ORDER BY {by}
-            ) AS i JOIN library_asset a ON a.id = i.asset_id
-            WHERE a.search @@ q ORDER BY {by} LIMIT missing
-        );
-        missing := wanted - cardinality(near);
-        IF missing = 0 THEN
-            RETURN near;
+    WHILE missing > 0 LOOP
+        WHILE place <= cardinality(sampled_ids)
+            AND NOT (sampled_positions[place], sampled_ids[place]) {beyond} {edge} LOOP
+            place := place + 1;
+        END LOOP;
+        IF sampled_ids IS NULL OR place > {SAMPLED} THEN
+            SELECT coalesce(array_agg(position), '{{}}'), coalesce(array_agg(asset_id), '{{}}')
+            INTO sampled_positions, sampled_ids
+            FROM ({fetched(f"(q && {SMALL_SAMPLE})", SAMPLED)}) AS sampled;
+            place := 1;
         END IF;
-        edge_position := far_position;
-        edge_id := far_id;
-    END IF;
-    RETURN near || ARRAY(SELECT asset_id FROM ({fetched("q")} LIMIT missing) AS found);
+        goal_position := sampled_positions[place];
+        goal_id := sampled_ids[place];
+
+        SELECT position, asset_id INTO far_position, far_id FROM {further} ORDER BY {by} OFFSET span / 6 - 1 LIMIT 1;
+        IF far_id IS NULL OR (goal_position, goal_id) {before} (far_position, far_id) THEN
+            near := near || {looked_through(further, "span / 6", "missing")};
+            edge_position := far_position;
+            edge_id := far_id;
+        ELSE
+            blocks := (
+                SELECT string_agg(quote_literal(team || ':ids{_BITS}:' || block), ' | ')::tsquery
+                FROM (SELECT DISTINCT asset_id >> {_BITS} AS block FROM {further} AND {upto}) AS between
+            );
+            near := near || ARRAY(SELECT asset_id FROM ({fetched("q AND search @@ blocks", "missing", upto)}) AS found);
+            edge_position := goal_position;
+            edge_id := goal_id;
+        END IF;
+        missing := wanted - cardinality(near);
+        EXIT WHEN edge_id IS NULL;
+    END LOOP;
+    RETURN near;
 END $$;
 """  # noqa: S608  # put together from our own constants only
 

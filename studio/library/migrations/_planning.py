@@ -8,5 +8,12 @@ SETTINGS = """
 """
 # Listed, and of the team, but found by the words alone: no other index answers to this.
 BY_WORDS = "team_id + 0 = team AND binned_at IS NULL"
-# So many-ths of the library is a sample, `part:`; a few in it are this many times as many in all.
-SAMPLE = "quote_literal(team || ':part:7')::tsquery"
+# Even samples of the library, of one picture in so many. Fewer than FEW in the small one are few in all, soon fetched.
+SAMPLE = "quote_literal(team || ':sample:32')::tsquery"
+SMALL_SAMPLE = "quote_literal(team || ':sample:256')::tsquery"
+FEW = 8
+# So many places of the small sample are kept in mind.
+SAMPLED = 64
+# The blocks of each order, from large to small: how many bits of ids they leave out, how many characters names share.
+ID_BITS = (18, 15, 12)
+NAME_LENGTHS = (1, 3, 6, 10, 16)
