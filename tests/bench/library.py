@@ -18,7 +18,8 @@ LARGE = int(os.environ.get("BENCH_ASSETS", "1000000"))
 FEW, FEW_TEAMS = 10_000, 10
 TIMES = 20
 LONGEST = 1800
-Waits = Mapping[str, Sequence[float]]
+# Milliseconds of each call, by the clock and of CPU.
+Waits = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def measure(scene: Scene, sheet: Sheet) -> None:
@@ -26,12 +27,15 @@ def measure(scene: Scene, sheet: Sheet) -> None:
     few, _ = _asked(scene, FEW, FEW_TEAMS)
     many, queries = _asked(scene, LARGE, LARGE // 1000)
     for name, waits in many.items():
-        p50, p95 = percentile(waits, 0.5), percentile(waits, 0.95)
-        sheet.add(f"{name}: p50", p50, "ms")
-        sheet.add(f"{name}: p95", p95, "ms", most=None if name.startswith(("whole", "write")) else 50)
-        if name == "list" or name.startswith("deepest"):
-            # Below a millisecond a ratio is a measure of the machine's noise.
-            sheet.add(f"{name}: against {FEW:,}", max(p50, 1) / max(percentile(few[name], 0.5), 1), "×", most=1.5)
+        for kind, shown in (("wall", ""), ("cpu", "CPU, ")):
+            p50, p95 = percentile(waits[kind], 0.5), percentile(waits[kind], 0.95)
+            sheet.add(f"{name}: {shown}p50", p50, "ms")
+            sheet.add(f"{name}: {shown}p95", p95, "ms", most=None if name.startswith(("whole", "write")) else 50)
+        # Below a millisecond a ratio is a measure of the machine's noise, and so is most of what the clock says.
+        ratio = max(percentile(waits["cpu"], 0.5), 1) / max(percentile(few[name]["cpu"], 0.5), 1)
+        # Among ten thousand, nothing of a team is far.
+        is_aim = not name.startswith(("count", "far", "whole", "write"))
+        sheet.add(f"{name}: CPU against {FEW:,}", ratio, "×", most=1.5 if is_aim else None)
     for query, number in queries.items():
         sheet.add(f"queries of the page: {query}", number, "", most=8)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from studio.accounts.models import User
 from studio.library import finding
+from studio.library.asking import Matches
 from studio.library.finding import Count
 from studio.library.models import Asset, Collection, CollectionItem, Word
 from studio.library.queries import count, neighbours
@@ -19,7 +20,10 @@ from studio.teams.models import Team
 from tests.library.test_queries import ORDERED, found, plant, walked
 
 NUMBER = 300
-ALL_SAMPLED, SOME_SAMPLED = 256 * 61, 64 * 61
+FAR_APART = range(10**6, 10**7, 61)
+# As migration 0003 draws the small sample.
+SAMPLED = [pk for pk in FAR_APART if (pk % 2147483647 * 2654435761 >> 16) % 256 == 0]
+SOMETIMES_SAMPLED = sorted(SAMPLED[: NUMBER // 4] + list(set(FAR_APART[: 64 * NUMBER : 80]) - set(SAMPLED)))
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +31,11 @@ def narrow_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding, "SPAN", 10)
 
 
-def spread(team: Team, user: User, prompts: list[str], step: int = ALL_SAMPLED) -> list[Asset]:
-    return plant(team, user, prompts, ids=range(256 * 4000 + 7, 10**9, step))
+def spread(team: Team, user: User, prompts: list[str], ids: list[int] = SAMPLED) -> list[Asset]:
+    return plant(team, user, prompts, ids=ids)
 
 
-@pytest.fixture(params=[ALL_SAMPLED, SOME_SAMPLED], ids=["all", "some"])
+@pytest.fixture(params=[SAMPLED, SOMETIMES_SAMPLED], ids=["sampled", "sometimes"])
 def shelf(team: Team, viewer: User, request: pytest.FixtureRequest) -> list[Asset]:
     prompts = [
         f"{'zebra' if number % 4 == 0 else 'apple' if number % 4 == 1 else 'apron'} "
@@ -100,13 +104,50 @@ def test_what_is_in_the_bin_is_passed_over(team: Team, viewer: User, shelf: list
 @pytest.mark.parametrize("names", ["ab{}", "'{}", "\\{}", "%{}s %1$s", "\U0010ffff{}", "ab\U0010ffff{}", "猫{}"])
 def test_names_of_every_kind_are_passed_block_by_block(team: Team, viewer: User, names: str) -> None:
     assets = spread(team, viewer, [f"{names.format(number % 90)} sea" for number in range(200)])
-    plain = plant(team, viewer, ["ab", "", "a", "zz sea"])
+    plain = plant(team, viewer, ["ab", "", "a", "zz sea", "ab" + "\U0010ffff" * 5, "\U0010ffff" * 5])
     listed = [*assets, *plain]
     expected = [asset.pk for asset in sorted(listed, key=lambda asset: (asset.sort_name.encode(), asset.pk))]
     at_sea = {asset.pk for asset in listed if "sea" in asset.prompt}
     assert walked(team, viewer, LibrarySearch(q="sea", sort=Sort.NAME), size=30) == [
         pk for pk in expected if pk in at_sea
     ]
+
+
+def test_short_name_does_not_hide_those_it_begins(team: Team, viewer: User) -> None:
+    prompts = [f"aa{number} sky" for number in range(100)] + [f"ab{number} sea" for number in range(100)]
+    assets = spread(team, viewer, prompts)
+    plant(team, viewer, ["ab", "a", ""])
+    wanted = [asset.pk for asset in assets[100:]]
+    assert walked(team, viewer, LibrarySearch(q="sea", sort=Sort.NAME), size=30) == wanted
+
+
+@pytest.mark.parametrize("ids", [SAMPLED, SOMETIMES_SAMPLED], ids=["sampled", "sometimes"])
+@pytest.mark.parametrize("first", [1, 95, 900, 9900])
+def test_names_that_begin_alike_are_passed_by_their_numbers(
+    team: Team, viewer: User, ids: list[int], first: int
+) -> None:
+    prompts = [f"IMG_{first + number}.jpg {'late' if number >= 200 else 'soon'}" for number in range(NUMBER)]
+    assets = spread(team, viewer, prompts, ids)
+    search = LibrarySearch(q="late", sort=Sort.NAME)
+    assert walked(team, viewer, search, size=30) == [asset.pk for asset in assets[200:]]
+    around = neighbours(team, viewer, LibrarySearch(q="soon", sort=Sort.NAME), assets[-1])
+    assert (around.newer, around.older) == (assets[199].pk, None)
+
+
+def test_sample_is_even_also_of_every_second_picture(team: Team, viewer: User) -> None:
+    assets = plant(team, viewer, ["sea"] * 2000)
+    for some in (assets, assets[::2], assets[1::2]):
+        for one_in in (4, 32):
+            sampled = Asset.objects.filter(Matches(f"'{team.pk}:sample:{one_in}'"), pk__in=[asset.pk for asset in some])
+            assert abs(sampled.count() - len(some) / one_in) < len(some) / one_in / 4
+
+
+def test_sample_counts_what_is_more_than_is_counted(team: Team, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    spread(team, viewer, ["sea"] * 30)
+    plant(team, viewer, ["sky"] * 20)
+    for most, expected in ((29, Count(29, is_more=True)), (30, Count(30, is_more=False))):
+        monkeypatch.setattr(finding, "MOST_COUNTED", most)
+        assert count(team, viewer, LibrarySearch(q="sea")) == expected
 
 
 def test_search_follows_a_new_name(team: Team, viewer: User, shelf: list[Asset]) -> None:
@@ -143,11 +184,3 @@ def test_words_of_any_number_go_on(team: Team, viewer: User, number: int) -> Non
         cursor.execute("SELECT q::text LIKE '%%:*%%', probe::text FROM library_reading(%s, %s)", [parts, team.pk])
         [(is_open, probe)] = cursor.fetchall()
     assert is_open == (number > 50) == (probe == f"'team:{team.pk}'")
-
-
-def test_short_name_does_not_stand_for_those_it_begins(team: Team, viewer: User) -> None:
-    assets = spread(
-        team, viewer, [f"aa{number} sky" for number in range(100)] + [f"ab{number} sea" for number in range(100)]
-    )
-    plant(team, viewer, ["ab", "a", ""])
-    assert walked(team, viewer, LibrarySearch(q="sea", sort=Sort.NAME), size=30) == [asset.pk for asset in assets[100:]]

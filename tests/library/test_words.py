@@ -93,6 +93,9 @@ def test_word_begins_at_its_beginning(key: str, start: str, begins: bool) -> Non
 def test_names_sort_by_the_size_of_their_numbers() -> None:
     names = ["Image 10", "image 9", "Élan", "Zoo", "image 9b"]
     assert sorted(names, key=sort_name) == ["Élan", "image 9", "image 9b", "Image 10", "Zoo"]
+    numbers = ["", "0", "1", "9", "10", "99", "1234567890", "9999999999", "10000000000", "9" * 70, "a"]
+    assert sorted(set(numbers), key=sort_name) == numbers
+    assert sort_name("IMG_0042.jpg") == sort_name("img_42.JPG")
 
 
 @given(TEXTS)

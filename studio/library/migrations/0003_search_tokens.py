@@ -4,10 +4,10 @@ One index over that vector then answers any search of any team. Words and tokens
 `7:status:approved`), so a search costs what the team is, not what the installation is; the colon keeps tokens apart from
 words: no beginning of a word is the beginning of one. A picture in the bin has `bin:7` instead of `team:7`, a purged one
 nothing at all. `year:`, `month:`, `week:` (from Monday) and `day:` (UTC) make a span of time a filter like all others.
-`sample:32` and `sample:256` are even samples, of one picture in so many: from these a search learns where its matches
-lie without reading them all. `ids18:`, `ids15:` and `ids12:` are blocks of ids of three sizes (in bits), `name:` those
-whose names share their first 1, 3, 6, 10 or 16 characters: with them the index says block by block, from large to
-small, what is found there.
+`sample:4`, `sample:32` and `sample:256` are even samples, of one picture in so many: from these a search learns where
+its matches lie, and whether there are many, without reading them all. `ids18:`, `ids15:` and `ids12:` are blocks of ids
+of three sizes (in bits), `name:` those whose names share their first 1, 3, 6, 10 or 16 characters: with them the index
+says block by block, from large to small, what is found there.
 
 The index cannot say which words begin like one without reading all that is filed under these, so every team's words are
 kept in a table as well. A word that a picture loses is written down as a former one, and the upkeep takes it from the
@@ -29,6 +29,9 @@ CREATE FUNCTION library_own_tokens(a library_asset) RETURNS text[] LANGUAGE plpg
 DECLARE
     team text := a.team_id || ':';
     made timestamp := a.created_at AT TIME ZONE 'UTC';
+    -- Not the id itself: of pictures that were made in pairs, a sample would have all first ones or none.
+    lot bigint := (a.id % 2147483647 * 2654435761) >> 16;
+    one_in int;
     tokens text[] := ARRAY[
         CASE WHEN a.binned_at IS NULL THEN 'team:' ELSE 'bin:' END || a.team_id,
         team || 'by:' || a.author_id,
@@ -60,12 +63,11 @@ BEGIN
     IF a.connection_id IS NOT NULL THEN
         tokens := tokens || (team || 'connection:' || a.connection_id);
     END IF;
-    IF a.id % 32 = 7 THEN
-        tokens := tokens || (team || 'sample:32');
-    END IF;
-    IF a.id % 256 = 7 THEN
-        tokens := tokens || (team || 'sample:256');
-    END IF;
+    FOREACH one_in IN ARRAY ARRAY[4, 32, 256] LOOP
+        IF lot % one_in = 0 THEN
+            tokens := tokens || (team || 'sample:' || one_in);
+        END IF;
+    END LOOP;
     IF a.has_alpha THEN
         tokens := tokens || (team || 'alpha:1');
     END IF;

@@ -27,8 +27,8 @@ from studio.library.migrations._planning import (
     FEW,
     ID_BITS,
     NAME_LENGTHS,
-    SAMPLE,
     SAMPLED,
+    SAMPLES,
     SETTINGS,
     SMALL_SAMPLE,
 )
@@ -36,8 +36,6 @@ from studio.library.migrations._planning import (
 _LISTED = "team_id = team AND binned_at IS NULL"
 # More words than this make each step through the index dearer than what they save.
 _MOST_WORDS = 50
-# So many pictures are looked at as soon as the index says of a block whether it has any.
-_STRIDE = "span / 6"
 # Above all words, and all names, that begin with the text before it.
 _END = "repeat(chr(1114111), 120)"
 # So many blocks are asked for at once.
@@ -355,6 +353,7 @@ LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     counted int;
     seen int;
+    one_in int;
     asked tsquery := q;
 BEGIN
     SELECT count(*) INTO counted FROM (
@@ -374,13 +373,15 @@ BEGIN
 
     -- A sample that has enough spares the rest.
     IF probe::text = q::text THEN
-        SELECT count(*) INTO counted FROM (
-            SELECT 1 FROM library_asset
-            WHERE search @@ (q && {SAMPLE}) AND {BY_WORDS} LIMIT most
-        ) AS found;
-        IF counted = most THEN
-            RETURN counted;
-        END IF;
+        FOREACH one_in IN ARRAY ARRAY{list(SAMPLES[1:])} LOOP
+            SELECT count(*) INTO counted FROM (
+                SELECT 1 FROM library_asset
+                WHERE search @@ (q && quote_literal(team || ':sample:' || one_in)::tsquery) AND {BY_WORDS} LIMIT most
+            ) AS found;
+            IF counted = most THEN
+                RETURN counted;
+            END IF;
+        END LOOP;
     ELSIF library_has_few(probe, team) THEN
         asked := probe;
     END IF;

@@ -8,9 +8,9 @@ SETTINGS = """
 """
 # Listed, and of the team, but found by the words alone: no other index answers to this.
 BY_WORDS = "team_id + 0 = team AND binned_at IS NULL"
-# Even samples of the library, of one picture in so many. Fewer than FEW in the small one are few in all, soon fetched.
-SAMPLE = "quote_literal(team || ':sample:32')::tsquery"
-SMALL_SAMPLE = "quote_literal(team || ':sample:256')::tsquery"
+# Even samples of the library, of one picture in so many. Fewer than FEW in the smallest are few in all, soon fetched.
+SAMPLES = (256, 32, 4)
+SMALL_SAMPLE = f"quote_literal(team || ':sample:{SAMPLES[0]}')::tsquery"
 FEW = 8
 # So many places of the small sample are kept in mind.
 SAMPLED = 64
