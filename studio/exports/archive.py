@@ -101,6 +101,7 @@ class ArchiveBody:
             start += sum(len(one.header) + one.stop - one.start for one in wanted)
             if start >= stop:
                 return
+            await asyncio.sleep(0)  # a page of small files may go out without a wait: others get their turn in between
 
     async def _json(self, start: int, stop: int) -> Pieces:
         ends = bytes(self._part.json_head), bytes(self._part.json_tail)
