@@ -16,6 +16,7 @@ from studio.library.words import fold
 from studio.teams.models import Team
 from tests.exports.archives import make_export
 from tests.factories import make_asset
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +56,13 @@ def test_everything_comes_once(team: Team, owner: User, later: Callable[[], None
         assert new_to(team, owner) == [new]
     later()
     assert new_to(team, owner) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_asks_twice_at_once_gets_everything_once(team: Team, owner: User) -> None:
+    asset = make_asset(team)
+    outcomes = at_once([lambda: new_to(team, owner)] * 4)
+    assert sorted(outcomes, key=len) == [[], [], [], [asset]]
 
 
 def test_picture_that_a_search_finds_only_now_is_new(team: Team, owner: User, later: Callable[[], None]) -> None:
