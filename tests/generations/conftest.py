@@ -2,6 +2,7 @@
 
 import pytest
 
+from studio.catalogue.models import ImageModel
 from studio.catalogue.services import sync_catalogue
 from studio.ledger.services import grant, open_account
 from studio.providers.models import Connection
@@ -11,8 +12,9 @@ from studio.teams.models import Team
 
 @pytest.fixture
 def rehearsal(db: None) -> Connection:
-    """The shared rehearsal connection, with the catalogue in place."""
+    """The shared rehearsal connection, with the catalogue in place and no model at its end, whatever day it is."""
     sync_catalogue()
+    ImageModel.objects.update(retires_on=None)
     return create_connection(team=None, name="Rehearsal", protocol="rehearsal", actor=None)
 
 

@@ -29,8 +29,9 @@ SENT = {
 
 @pytest.fixture
 def offers(team: Team) -> list[Offer]:
-    """Rehearsal and the models of an OpenAI connection."""
+    """Rehearsal and the models of an OpenAI connection, none of them at its end, whatever day it is."""
     sync_catalogue()
+    ImageModel.objects.update(retires_on=None)
     create_connection(team=None, name="Rehearsal", protocol="rehearsal", actor=None)
     create_connection(team=None, name="OpenAI", protocol="openai", secret="sk-test", actor=None)
     return models_for(team)
