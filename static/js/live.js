@@ -3,7 +3,7 @@
 //   generation → generation-<id>, or generation-unknown (detail.id) when nothing on the page has that id yet
 //   bulk and export → bulk-<id> and export-<id>; with the first of them bulk-unknown and export-unknown (detail.id)
 //   credits → credits-changed · members → members-changed · library → library-changed
-//   connection → connection-<id>
+//   connection → connection-<id> and connections-changed
 //   live-resumed: the stream was away for a while, so anything may have changed.
 // The stream closes while the tab is hidden: a browser has six connections per host, and eight tabs would freeze the site.
 
@@ -82,7 +82,10 @@ function open() {
   source.addEventListener("generation", (event) => tellGeneration(event.data));
   source.addEventListener("credits", () => tell("credits-changed"));
   source.addEventListener("members", () => tell("members-changed"));
-  source.addEventListener("connection", (event) => tell(`connection-${event.data}`));
+  source.addEventListener("connection", (event) => {
+    tell(`connection-${event.data}`);
+    tell("connections-changed");
+  });
   source.addEventListener("library", () => tell("library-changed"));
   for (const kind of ["bulk", "export"]) source.addEventListener(kind, (event) => tellWork(kind, event.data));
 }

@@ -22,9 +22,9 @@ from django.db.models import (
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from studio.catalogue.queries import models_for
 from studio.generations.cards import CHANGE_FIRST
 from studio.generations.models import Attempt, AttemptState
+from studio.providers.adapters.errors import RateLimited
 from studio.providers.models import Connection
 from studio.teams.models import Team
 
@@ -54,6 +54,8 @@ class Health:
     # The median of the last hour, where there were enough calls to tell.
     median_lately: float | None = None
     pictures_last_minute: int = 0
+    # How many calls the provider refused because too many came in a short time.
+    held_back: int = 0
     # The median of each hour, the oldest first, 0 for one without a success.
     hours: Sequence[float] = (0.0,) * HOURS
 
@@ -87,6 +89,7 @@ def health_of(team: Team, connections: Sequence[Connection]) -> Mapping[int, Hea
         times_lately=Percentiles("latency_ms", filter=last_hour),
         calls_lately=Count("pk", filter=last_hour),
         pictures=Sum("images", filter=Q(sent_at__gt=now - timedelta(minutes=1)), default=0),
+        held_back=Count("pk", filter=Q(error_kind=RateLimited.kind)),
     )
     hours = _hours(calls.filter(good), now)
     return {
@@ -97,6 +100,7 @@ def health_of(team: Team, connections: Sequence[Connection]) -> Mapping[int, Hea
             slowest=row["times"][1] if row["times"] else None,
             median_lately=row["times_lately"][0] if row["calls_lately"] >= 3 else None,
             pictures_last_minute=row["pictures"],
+            held_back=row["held_back"],
             hours=hours[row["connection_id"]],
         )
         for row in figures
@@ -112,13 +116,3 @@ def _hours(good: QuerySet[Attempt], now: datetime) -> Mapping[int, Sequence[floa
         if place >= 0:
             hours[row["connection_id"]][place] = row["times"][0]
     return hours
-
-
-def uses_of(team: Team) -> tuple[Mapping[int, Sequence[str]], Mapping[int, Sequence[str]]]:
-    """Return the titles of the models that each connection serves first, and of those it stands in for."""
-    first: dict[int, list[str]] = defaultdict(list)
-    then: dict[int, list[str]] = defaultdict(list)
-    for offer in models_for(team):
-        for place, step in enumerate(offer.steps):
-            (then if place else first)[step.connection.pk].append(offer.model.title)
-    return first, then

@@ -1,6 +1,5 @@
 """A connection as its admins see it: one word for how it is, its figures, its last day as a line. Reads no rows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +20,10 @@ from studio.providers.testing import is_running
 SLOW: Final = 1.5
 ENOUGH_CALLS: Final = 5
 GOOD_SHARE: Final = 0.9
+# Close to its limit: of the pictures a minute so many were asked for in the last one.
+CLOSE_SHARE: Final = 0.8
+# A limit here is worth thinking of when the provider held back so many calls in a day.
+OFTEN: Final = 3
 _WORDS: Final = {
     "auth": "Key rejected",
     "insufficient_funds": "No money",
@@ -35,8 +38,6 @@ class Row:
 
     connection: Connection
     health: Health
-    default_for: str = ""
-    stands_in_for: str = ""
 
     @property
     def is_shared(self) -> bool:
@@ -163,6 +164,20 @@ class Row:
         return f"{min(100, 100 * self.health.pictures_last_minute // most)}%" if most else ""
 
     @property
+    def rate_trouble(self) -> str:
+        """What there is to know where pictures a minute run short, here or at the provider; empty where they do not."""
+        health, most = self.health, self.connection.per_minute
+        said = []
+        if most and health.pictures_last_minute >= CLOSE_SHARE * most:
+            said.append(
+                f"{health.pictures_last_minute} of {most} pictures a minute are used. What is beyond that waits."
+            )
+        if health.held_back >= OFTEN:
+            limit = "A lower limit" if most else "A limit"
+            said.append(f"The provider refused {health.held_back:,} calls as too many. {limit} here lets them wait.")
+        return " ".join(said)
+
+    @property
     def news(self) -> str:
         """How it learns that a job has ended, where the provider works in jobs."""
         if self.adapter.jobs is None:
@@ -193,9 +208,3 @@ def seconds(milliseconds: float | None) -> str:
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     return f"{milliseconds / 1000:.0f} s" if milliseconds >= 10_000 else f"{milliseconds / 1000:.1f} s"
-
-
-def named(titles: Sequence[str]) -> str:
-    """`GPT Image 2`, `GPT Image 2, GPT Image 1.5 and 3 more`."""
-    shown = ", ".join(titles[:2])
-    return f"{shown} and {len(titles) - 2} more" if len(titles) > 2 else shown

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from studio.catalogue.errors import CatalogueUnreadable
 from studio.connections import services
 from studio.connections.forms import ConnectionForm, SecretForm
-from studio.connections.queries import Health, connections_for, health_of, uses_of
-from studio.connections.rows import Row, named
+from studio.connections.queries import Health, connections_for, health_of
+from studio.connections.routing import orders_of
+from studio.connections.rows import Row
 from studio.generations.models import Generation
 from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.errors import ConnectionRefused
@@ -28,8 +29,8 @@ _PAGE: Final = ["GET", "HEAD", "POST"]
 @team_required(Role.ADMIN)
 @require_safe
 def index(request: TeamRequest) -> HttpResponse:
-    """List the connections that the team may use, and how they did in the last day."""
-    return render(request, "connections/index.html", {"rows": _rows(request)})
+    """List the connections that the team may use, how they did in the last day, and what is asked where."""
+    return _list(request)
 
 
 @team_required(Role.ADMIN)
@@ -64,8 +65,8 @@ def new(request: TeamRequest) -> HttpResponse:
 def edit(request: TeamRequest, pk: int) -> HttpResponse:
     """One connection: how it does, and what can be changed of it. A part of it for htmx."""
     part = request.GET.get("part", "")
-    if request.method != "POST" and request.htmx and part in {"row", "state"}:
-        return _part(request, pk, part)
+    if request.method != "POST" and request.htmx and part == "state":
+        return _state(request, pk)
     connection = _find(request, pk)
     if request.method != "POST":
         return _edit_page(request, connection)
@@ -88,10 +89,10 @@ def edit(request: TeamRequest, pk: int) -> HttpResponse:
 def test(request: TeamRequest, pk: int) -> HttpResponse:
     """Have a connection tested by a worker; pressed twice it is one test."""
     services.begin_test(_find(request, pk))
-    part = "state" if request.GET.get("part") == "state" else "row"
+    on_its_page = request.GET.get("part") == "state"
     if request.htmx:
-        return _part(request, pk, part)
-    if part == "state":
+        return _state(request, pk) if on_its_page else _list(request)
+    if on_its_page:
         return redirect("connections:edit", team_slug=request.team.slug, pk=pk)
     return redirect("connections:index", team_slug=request.team.slug)
 
@@ -156,26 +157,27 @@ def _find(request: TeamRequest, pk: int) -> Connection:
     return get_object_or_404(Connection.objects.kept().filter(team=request.team), pk=pk)
 
 
-def _rows(request: TeamRequest, **only: Any) -> list[Row]:
+def _rows(request: TeamRequest, **only: Any) -> dict[int, Row]:
     connections = list(connections_for(request.team).filter(**only))
     health = health_of(request.team, connections)
-    first, then = uses_of(request.team)
-    return [
-        Row(
-            each,
-            health.get(each.pk, Health()),
-            default_for=named(first.get(each.pk, ())),
-            stands_in_for=named(then.get(each.pk, ())),
-        )
-        for each in connections
-    ]
+    return {each.pk: Row(each, health.get(each.pk, Health())) for each in connections}
 
 
-def _part(request: TeamRequest, pk: int, part: str) -> HttpResponse:
+def _list(request: TeamRequest) -> HttpResponse:
+    """The page, or for htmx what changes of it while it is open."""
+    rows = _rows(request)
+    context = {
+        "rows": rows.values(),
+        "orders": orders_of(request.team, rows),
+        "is_testing": any(row.is_testing for row in rows.values()),
+    }
+    return render(request, "connections/index.html#list" if request.htmx else "connections/index.html", context)
+
+
+def _state(request: TeamRequest, pk: int) -> HttpResponse:
     """How one connection does, for a page that is open; nothing in its place once it is removed."""
     rows = _rows(request, team=request.team, pk=pk)
-    template = "connections/index.html#row" if part == "row" else "connections/edit.html#state"
-    return render(request, template, {"row": rows[0]}) if rows else HttpResponse()
+    return render(request, "connections/edit.html#state", {"row": rows[pk]}) if rows else HttpResponse()
 
 
 def _edit_page(
@@ -185,12 +187,13 @@ def _edit_page(
     form: ConnectionForm | None = None,
     key_form: SecretForm | None = None,
 ) -> HttpResponse:
-    rows = _rows(request, pk=connection.pk)
-    if not rows:
+    rows = _rows(request)
+    row = rows.get(connection.pk)
+    if row is None:
         raise Http404("This connection has been removed.")
-    [row] = rows
     context = {
         "row": row,
+        "orders": [order for order in orders_of(request.team, rows) if row in order.rows],
         "form": form or ConnectionForm(protocol=connection.protocol, connection=connection),
         "key_form": key_form or SecretForm(auto_id="id_new_%s"),
     }

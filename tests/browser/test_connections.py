@@ -58,7 +58,7 @@ def connected_site(emulators: dict[str, EmulatorControl]) -> Iterator[Site]:
             started.stop()
 
 
-def add(visitor: Visitor, protocol: str, emulator: EmulatorControl, *, key: str = "") -> None:
+def add(visitor: Visitor, protocol: str, emulator: EmulatorControl, *, key: str = "", look: bool = False) -> None:
     """From the list of connections, add one as its provider needs it; that leads back to the list."""
     page = visitor.page
     page.get_by_role("link", name="Add connection").click()
@@ -68,7 +68,7 @@ def add(visitor: Visitor, protocol: str, emulator: EmulatorControl, *, key: str 
     page.get_by_label("API key").fill(key or emulator.key)
     if protocol == "cloudflare":
         page.get_by_label("Account ID").fill(emulator.about["account_id"])
-    if protocol == "openai":
+    if look:
         visitor.inspect("connection-new")
     page.get_by_role("button", name="Add and test").click()
     page.wait_for_url(re.compile("/team/providers/$"))
@@ -110,7 +110,7 @@ def test_six_providers_are_added_and_generate_and_edit(
     visitor.go("team/providers/")
     visitor.inspect("connections-shared-only")
     for protocol, emulator in emulators.items():
-        add(visitor, protocol, emulator)
+        add(visitor, protocol, emulator, look=protocol == "cloudflare")
     # The worker tests each, and the lines say so by themselves.
     for protocol, emulator in emulators.items():
         expect(line_of(visitor, protocol).get_by_text("Never used")).to_be_visible()
@@ -138,6 +138,9 @@ def test_six_providers_are_added_and_generate_and_edit(
         expect(line.get_by_text("Healthy")).to_be_visible()
         expect(line).to_contain_text(re.compile(r"Last success \S"))
         expect(line).to_contain_text(re.compile(r"Succeeded\s*100%"))
+    routing = page.get_by_role("table")
+    for protocol in emulators:
+        expect(routing.get_by_role("cell", name=f"{TITLES[protocol]}, emulated")).to_be_visible()
     visitor.inspect("connections-used")
 
     line_of(visitor, "openai").get_by_role("link", name="OpenAI, emulated", exact=True).click()
@@ -153,9 +156,15 @@ def test_rejected_key_is_seen_and_replaced(
     visitor = visit(connected_site, team=connected_site.new_team("Key trouble", credits=50)).sign_in()
     page, emulator = visitor.page, emulators["openai"]
     visitor.go("team/providers/")
+    # A page that is open meanwhile shows what another admin does.
+    witness = visitor.other_tab()
+    witness.go("team/providers/")
     add(visitor, "openai", emulator, key="sk-wrong-0123456789-wxyz")
     line = line_of(visitor, "openai")
-    expect(line.get_by_text("Key rejected")).to_be_visible()
+    for each in (visitor, witness):
+        expect(line_of(each, "openai").get_by_text("Key rejected")).to_be_visible()
+    witness.hear_nothing()
+    witness.page.close()
     visitor.inspect("connections-rejected")
 
     line.get_by_role("link", name="Fix key").click()

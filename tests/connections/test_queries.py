@@ -1,13 +1,13 @@
 """Health figures from attempts."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from studio.accounts.models import User
-from studio.catalogue.models import ImageModel, Route
-from studio.connections.queries import Health, connections_for, health_of, uses_of
+from studio.connections.queries import Health, connections_for, health_of
+from studio.connections.rows import Row
 from studio.generations.models import AttemptState, Generation
 from studio.ledger.services import grant, open_account
 from studio.providers.models import Connection
@@ -21,6 +21,10 @@ pytestmark = pytest.mark.django_db
 
 def health(team: Team, connection: Connection) -> Health:
     return health_of(team, [connection])[connection.pk]
+
+
+def last_success(team: Team, connection: Connection) -> datetime | None:
+    return Row(connections_for(team).get(pk=connection.pk), Health()).last_success
 
 
 def test_figures_of_the_last_day(team: Team, ours: Connection, called: Called) -> None:
@@ -57,6 +61,14 @@ def test_what_was_asked_wrongly_is_no_failure_of_the_connection(team: Team, ours
     assert (found.calls, found.succeeded) == (2, 1)
 
 
+def test_calls_that_the_provider_refused_as_too_many_are_counted(team: Team, ours: Connection, called: Called) -> None:
+    called(ours, None, error_kind="rate_limited")
+    called(ours, None, error_kind="rate_limited", ago=timedelta(hours=23))
+    called(ours, None, error_kind="rate_limited", ago=timedelta(hours=25))
+    called(ours, None, error_kind="quota_used_up")
+    assert health(team, ours).held_back == 2
+
+
 def test_nothing_is_told_of_what_other_teams_do_through_a_shared_connection(
     team: Team, other_team: Team, stranger: User, shared: Connection, called: Called
 ) -> None:
@@ -65,8 +77,10 @@ def test_nothing_is_told_of_what_other_teams_do_through_a_shared_connection(
     elsewhere = submit(other_team, stranger, n=1)
     called(shared, 9_000, generation=elsewhere)
     assert health_of(team, [shared]) == {}
-    called(shared, 1_000)
+    assert last_success(team, shared) is None
+    ours = called(shared, 1_000, ago=timedelta(minutes=5))
     assert health(team, shared).median == 1_000.0
+    assert last_success(team, shared) == ours.sent_at
 
 
 def test_own_connections_come_first_and_removed_and_foreign_ones_not_at_all(
@@ -80,23 +94,7 @@ def test_own_connections_come_first_and_removed_and_foreign_ones_not_at_all(
 def test_last_success_is_known_for_longer_than_a_day(team: Team, ours: Connection, called: Called) -> None:
     long_ago = called(ours, 1000, ago=timedelta(days=30))
     called(ours, None)
-    assert [getattr(each, "last_success") for each in connections_for(team).filter(pk=ours.pk)] == [long_ago.sent_at]  # noqa: B009
-
-
-def test_uses_follow_the_routes(team: Team, ours: Connection) -> None:
-    second = create_connection(team=team, name="Second", protocol="openai", secret=SECRET, actor=None)
-    model = ImageModel.objects.get(slug="gpt-image-2")
-    for position, connection in enumerate([second, ours]):
-        Route.objects.create(team=team, model=model, position=position, connection=connection, via=model)
-    first, then = uses_of(team)
-    assert (first[second.pk], then[ours.pk]) == ([model.title], [model.title])
-    assert model.title not in first[ours.pk]
-
-    remove_connection(connection=second, actor=None)
-    remove_connection(connection=ours, actor=None)
-    third = create_connection(team=team, name="Third", protocol="openai", secret=SECRET, actor=None)
-    # A route of nothing but removed connections is no route: the model stays in the studio.
-    assert model.title in uses_of(team)[0][third.pk]
+    assert last_success(team, ours) == long_ago.sent_at
 
 
 @pytest.mark.parametrize("count", [1, 3])

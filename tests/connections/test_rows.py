@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from studio.connections.queries import Health
-from studio.connections.rows import Row, named, seconds
+from studio.connections.rows import Row, seconds
 from studio.providers.adapters.errors import ADMIN_MESSAGES
 from studio.providers.models import Connection
 
@@ -81,6 +81,28 @@ def test_rate_used_needs_a_limit() -> None:
     assert row(Health(pictures_last_minute=9), per_minute=5).rate_used == "100%"
 
 
+@pytest.mark.parametrize(
+    ("per_minute", "asked", "refused", "said"),
+    [
+        (None, 50, 2, ""),
+        (5, 3, 0, ""),
+        (5, 4, 0, "4 of 5 pictures a minute are used. What is beyond that waits."),
+        (None, 0, 3, "The provider refused 3 calls as too many. A limit here lets them wait."),
+        (
+            5,
+            5,
+            1200,
+            "5 of 5 pictures a minute are used. What is beyond that waits. "
+            "The provider refused 1,200 calls as too many. A lower limit here lets them wait.",
+        ),
+    ],
+)
+def test_rate_trouble_is_said_near_the_limit_and_where_the_provider_refuses(
+    per_minute: int | None, asked: int, refused: int, said: str
+) -> None:
+    assert row(Health(pictures_last_minute=asked, held_back=refused), per_minute=per_minute).rate_trouble == said
+
+
 def test_line_is_flat_without_calls_and_as_high_as_the_slowest_hour() -> None:
     flat = row(Health()).line
     assert flat.startswith("M0.0 22.0 L3.5 22.0 L")
@@ -102,12 +124,3 @@ def test_news_of_jobs() -> None:
 )
 def test_seconds(milliseconds: float | None, text: str) -> None:
     assert seconds(milliseconds) == text
-
-
-def test_named_shortens_long_lists() -> None:
-    assert [named(titles) for titles in ([], ["A"], ["A", "B"], ["A", "B", "C", "D"])] == [
-        "",
-        "A",
-        "A, B",
-        "A, B and 2 more",
-    ]

@@ -11,10 +11,12 @@ from studio.accounts.models import User
 from studio.audit.actions import Action
 from studio.audit.models import AuditEvent
 from studio.catalogue.models import ImageModel
+from studio.connections import views
+from studio.connections.services import MOST_CONNECTIONS
 from studio.connections.tasks import test_connection as tell_worker
 from studio.generations.models import Generation
 from studio.providers.models import Connection, PausedModel
-from studio.providers.services import create_connection
+from studio.providers.services import create_connection, remove_connection
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.connections.conftest import SECRET, Called
@@ -110,11 +112,13 @@ def test_list_says_how_each_one_does(
     html = client_of(owner).get(PAGE)
 
     said = text(html)
-    assert "Ours Healthy OpenAI, api.openai.com, key ending 6789, default for " in said
+    assert "Ours Healthy OpenAI, api.openai.com, key ending 6789 Last success " in said
     assert "Median 28 s 95% under 28 s Succeeded 100% Rate used 40%" in said
     # The operator's own: neither address nor key, and nothing to press.
-    assert "Rehearsal Never used Rehearsal, shared by the whole installation, default for Rehearsal" in said
+    assert "Rehearsal Never used Rehearsal, shared by the whole installation Median" in said
     assert f'href="{url(shared)}"' not in html.content.decode()
+    assert "Model First Then" in said
+    assert "Rehearsal Rehearsal none" in said
     assert "style=" not in html.content.decode()
 
 
@@ -128,6 +132,39 @@ def test_list_says_why_one_is_paused_and_offers_the_cure(ours: Connection, owner
     page = client_of(owner).get(url(ours))
     assert "&lt;b&gt;Incorrect&lt;/b&gt; key" in page.content.decode()
     assert "gpt-image-2 is paused here" in text(page)
+
+
+def test_list_says_which_is_close_to_its_rate_limit(
+    ours: Connection, shared: Connection, owner: User, called: Called, client_of: ClientOf
+) -> None:
+    Connection.objects.update(per_minute=2)
+    called(ours, 1000)
+    called(shared, 1000, images=2)
+    assert "close to its rate limit" not in text(client_of(owner).get(PAGE))
+
+    called(ours, 1000)
+
+    answer = client_of(owner).get(PAGE)
+    # Of the shared one, which others use as well, only the operator could set a limit.
+    assert text(answer).count("close to its rate limit") == 1
+    assert "Ours is close to its rate limit. 2 of 2 pictures a minute are used." in text(answer)
+    assert f'href="{url(ours)}#id_per_minute"' in answer.content.decode()
+    assert 'id="id_per_minute"' in client_of(owner).get(url(ours)).content.decode()
+
+
+def test_list_fetches_itself_as_a_whole(ours: Connection, owner: User, client_of: ClientOf) -> None:
+    answer = client_of(owner).get(PAGE, headers=HTMX)
+    assert answer.content.decode().lstrip().startswith('<div class="stack" id="connections"')
+    assert "Ours" in text(answer)
+    assert "Routing" in text(answer)
+
+
+def test_page_of_one_shows_what_it_serves_alone(
+    ours: Connection, shared: Connection, owner: User, client_of: ClientOf
+) -> None:
+    said = text(client_of(owner).get(url(ours)))
+    assert "Routing Model First Then" in said
+    assert "Rehearsal" not in said
 
 
 def test_empty_list_offers_to_add_one(team: Team, owner: User, client_of: ClientOf) -> None:
@@ -299,12 +336,11 @@ def test_pressing_test_twice_is_one_test(
     with django_capture_on_commit_callbacks(execute=True):
         assert client.post(url(ours, "test/"))["Location"] == PAGE
         assert client.post(url(ours, "test/?part=state"))["Location"] == url(ours)
-        row = client.post(url(ours, "test/"), headers=HTMX)
+        whole = client.post(url(ours, "test/"), headers=HTMX)
         state = client.post(url(ours, "test/?part=state"), headers=HTMX)
     assert asked_for == [ours.pk]
-    for part, tag in ((row, "li"), (state, "div")):
-        html = part.content.decode()
-        assert re.search(rf'<{tag}[^>]* id="connection-{ours.pk}"[^>]*, every 5s', html)
+    for part, name in ((whole, "connections"), (state, f"connection-{ours.pk}")):
+        assert re.search(rf'<div[^>]* id="{name}"[^>]*, every 5s', part.content.decode())
         assert "Testing" in text(part)
 
 
@@ -353,9 +389,54 @@ def test_remove_asks_first_and_says_what_waits(
     assert client.post(url(ours, "remove/")).status_code == 404
     assert client.get(url(ours)).status_code == 404
     # An open page that hears of it shows nothing in its place.
-    assert client.get(url(ours, "?part=row"), headers=HTMX).content == b""
+    assert client.get(url(ours, "?part=state"), headers=HTMX).content == b""
     assert f'href="{url(ours)}"' not in client.get(PAGE).content.decode()
     Generation.objects.update(connection=shared)
+
+
+@pytest.mark.parametrize(
+    ("tail", "act", "asked"), [("", "update_connection", ASKED), ("key/", "rotate_secret", {"secret": OTHER})]
+)
+def test_change_of_a_connection_that_is_removed_meanwhile_finds_nothing(
+    tail: str,
+    act: str,
+    asked: dict[str, str],
+    ours: Connection,
+    owner: User,
+    client_of: ClientOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change = getattr(views, act)
+
+    def remove_first(**facts: Any) -> Any:
+        remove_connection(connection=ours, actor=None)
+        return change(**facts)
+
+    monkeypatch.setattr(views, act, remove_first)
+
+    answer = client_of(owner).post(url(ours, tail), asked)
+
+    assert answer.status_code == 404
+    ours.refresh_from_db()
+    assert (ours.name, ours.secret) == ("Ours", SECRET)
+
+
+def test_team_has_so_many_connections_and_no_more(
+    ours: Connection, shared: Connection, theirs: Connection, team: Team, owner: User, client_of: ClientOf
+) -> None:
+    for number in range(MOST_CONNECTIONS - 1):
+        made = Connection(team=team, name=f"No {number}", protocol="rehearsal", base_url="")
+        made.save()
+    client = client_of(owner)
+
+    refused = client.post(f"{PAGE}new/", ASKED)
+
+    assert refused.status_code == 422
+    assert "A team has at most 100 connections. Remove one first." in text(refused)
+    # A removed one makes room.
+    client.post(url(ours, "remove/"))
+    assert client.post(f"{PAGE}new/", ASKED).status_code == 302
+    assert Connection.objects.kept().filter(team=team).count() == MOST_CONNECTIONS
 
 
 def test_side_panel_leads_admins_there(team: Team, owner: User, member: User, client_of: ClientOf) -> None:

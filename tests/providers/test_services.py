@@ -188,6 +188,25 @@ def test_update_refuses_what_cannot_be(ours: Connection, changes: dict[str, Any]
         update(ours, **changes)
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("OpenAI\r\nBcc: everyone@halden.example", "OpenAI Bcc: everyone@halden.example"),
+        ("  OpenAI,\t\u2028 EU\x00\x1b[31m", "OpenAI, EU"),
+        ("OpenAI, \u202eUE", "OpenAI, UE"),
+    ],
+)
+def test_name_is_one_line_of_what_can_be_seen(given: str, name: str, ours: Connection, team: Team) -> None:
+    made = create_connection(team=team, name=given, protocol="openai", secret=SECRET, actor=None)
+    assert (made.name, update(ours, name=f"{given}!").name) == (name, f"{name}!")
+
+
+def test_name_without_anything_to_see_is_none(team: Team) -> None:
+    with pytest.raises(ConnectionRefused, match="must have 1 to") as refused:
+        create_connection(team=team, name=" \n\x00\u202e", protocol="openai", secret=SECRET, actor=None)
+    assert refused.value.field == "name"
+
+
 def test_name_is_taken_once_in_a_team(ours: Connection, team: Team, other_team: Team) -> None:
     with pytest.raises(ConnectionRefused, match="named 'Ours' already") as refused:
         create_connection(team=team, name="Ours", protocol="openai", secret=SECRET, actor=None)

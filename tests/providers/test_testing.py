@@ -119,6 +119,24 @@ def test_begun_test_is_one_until_it_counts_as_lost(team: Team) -> None:
     assert testing.begin(connection)
 
 
+def test_team_has_so_many_tests_at_once_and_no_more(team: Team, other_team: Team) -> None:
+    def practice(owner: Team | None, name: str) -> Connection:
+        return create_connection(team=owner, name=name, protocol="rehearsal", actor=None)
+
+    under_way = [practice(team, f"No {number}") for number in range(testing.MOST_AT_ONCE)]
+    assert all(testing.begin(each) for each in under_way)
+    one_more = practice(team, "One more")
+
+    assert not testing.begin(one_more)
+    one_more.refresh_from_db()
+    assert (one_more.test_state, one_more.tested_at) == ("", None)
+    # Others and the operator are not held up by it, and a test that was lost with its worker makes room.
+    assert testing.begin(practice(other_team, "Theirs"))
+    assert testing.begin(practice(None, "Shared"))
+    Connection.objects.filter(pk=under_way[0].pk).update(tested_at=timezone.now() - testing.LOST)
+    assert testing.begin(one_more)
+
+
 def test_result_of_another_key_is_not_written_down(
     openai: EmulatorControl, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
