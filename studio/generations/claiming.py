@@ -5,7 +5,7 @@ All times are the database's, so workers on several machines agree.
 
 import math
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,9 +28,12 @@ from studio.generations.models import (
     Output,
     OutputState,
 )
+from studio.generations.spec import GenerationSpec
 from studio.live.notify import notify
 from studio.providers.health import is_open
 from studio.providers.models import Connection
+
+MOST_PREVIEWS = 3
 
 # Takes the queued generation whose team, then whose member, has the fewest running on this connection; then the
 # oldest. Nothing is taken from a connection that is full.
@@ -247,15 +250,16 @@ def _take_fairest(connection: Connection, *, worker: str) -> Claim | None:
 
 
 def _plan(claim: Claim, room: int) -> None:
-    """Share the waiting outputs, as far as there is room, among as few calls as the model allows.
+    """Share the waiting outputs, as far as there is room, among as few calls as model and previews allow.
 
     The others wait for another turn. Says that work has begun.
     """
     found = Generation.objects.filter(pk=claim.generation_id).annotate(planned=Count("attempts"))
-    generation = found.values("team_id", "connection_id", "via_id", "planned", "via__capabilities").get()
+    named = ("team_id", "connection_id", "via_id", "planned", "spec", "via__capabilities", "connection__options")
+    generation = found.values(*named).get()
     outputs = Output.objects.filter(generation=claim.generation_id, state=OutputState.WAITING).order_by("slot")
     waiting = list(outputs.values_list("pk", flat=True)[:room])
-    most = read_capabilities(generation["via__capabilities"]).max_per_call
+    most = _pictures_per_call(generation["connection__options"], generation["via__capabilities"], generation["spec"])
     for index in range(math.ceil(len(waiting) / most)):
         share = waiting[index * most : (index + 1) * most]
         token = uuid.uuid4()
@@ -271,6 +275,23 @@ def _plan(claim: Claim, room: int) -> None:
         )
         Output.objects.filter(pk__in=share).update(state=OutputState.RUNNING, attempt=attempt)
     notify(team_id=generation["team_id"], event="generation", id=claim.generation_id)
+
+
+def _pictures_per_call(options: Mapping[str, Any], capabilities: Mapping[str, Any], spec: Mapping[str, Any]) -> int:
+    """How many pictures one call may ask for.
+
+    A stream does not say which of several pictures an unfinished one belongs to, so each is asked for by itself. Not so
+    in an edit: the provider would bill the pictures that go along with every call.
+    """
+    if previews_of(options, capabilities) and not GenerationSpec.from_json(spec).is_edit:
+        return 1
+    return read_capabilities(capabilities).max_per_call
+
+
+def previews_of(options: Mapping[str, Any], capabilities: Mapping[str, Any]) -> int:
+    """How many unfinished pictures a connection with these options shows of each that is made with a model."""
+    wanted = options.get("previews", 0) if capabilities.get("previews") else 0
+    return wanted if type(wanted) is int and 0 <= wanted <= MOST_PREVIEWS else 0
 
 
 def _lease_end() -> Any:

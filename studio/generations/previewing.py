@@ -8,9 +8,9 @@ from typing import Final
 from django.db import DatabaseError
 
 from studio.generations import delivery
+from studio.generations.claiming import MOST_PREVIEWS
 from studio.generations.engine import Engine, let_go_of_database
 from studio.generations.models import Attempt
-from studio.generations.requesting import MOST_PREVIEWS
 from studio.library.store import BadImage, check_image
 from studio.providers.adapters.base import Preview, PreviewReader
 from studio.providers.adapters.transport import OnData

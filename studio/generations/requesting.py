@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.core.files.storage import default_storage
 
+from studio.generations.claiming import previews_of
 from studio.generations.engine import let_go_of_database
 from studio.generations.hook_address import hook_url
 from studio.generations.models import Attempt
@@ -19,7 +20,6 @@ from studio.providers.adapters.base import ImageRequest, InputImage
 from studio.providers.adapters.errors import NotReady, Unsupported
 from studio.providers.gateway import adapter_of, user_reference
 
-MOST_PREVIEWS = 3
 GONE = "A reference image is no longer in the library. Choose another one."
 STORE_AWAY = "The place where pictures are kept does not answer. It is tried again."
 
@@ -89,11 +89,8 @@ def _put_down(asset: Asset | None, path: Path) -> InputImage:
 
 
 def _previews(attempt: Attempt) -> int:
-    """How many unfinished pictures to ask for: the connection says it, and only calls for one picture show them."""
-    if attempt.images != 1 or not attempt.via.capabilities.get("previews"):
-        return 0
-    wanted = attempt.connection.options.get("previews", 0)
-    return wanted if type(wanted) is int and 0 <= wanted <= MOST_PREVIEWS else 0
+    """How many unfinished pictures to ask for; only calls for one picture show them."""
+    return previews_of(attempt.connection.options, attempt.via.capabilities) if attempt.images == 1 else 0
 
 
 def forms_of(attempt: Attempt) -> int:

@@ -63,7 +63,7 @@ OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         Option(
             "previews",
             "Previews",
-            help="Unfinished pictures shown while one is made. The provider bills each of them.",
+            help="Unfinished pictures of each that is made; several are asked for one by one. The provider bills them.",
             choices=[("0", "None"), ("1", "1"), ("2", "2"), ("3", "3")],
             most=3,
         ),

@@ -109,15 +109,16 @@ def test_unfinished_pictures_are_shown_until_the_final_one_is_there(site: Site, 
     site.manage("shell", "-c", ask % "{'previews': 3}")
     try:
         maya = visit(site, team=site.new_team("Previews", credits=50)).sign_in()
-        card = maya.submit("Slowly", model="gpt-image-2")
-        expect(card.locator(".tile.running > img")).to_be_visible()
+        card = maya.submit("Slowly", model="gpt-image-2", n=2)
+        expect(card.locator(".tile.running > img")).to_have_count(2)
         expect(card).to_contain_text(re.compile(r"Preview \d of 3"))
+        expect(card.get_by_role("progressbar")).to_have_count(2)
         # A picture may be replaced between the card that names it and the moment when it is asked for.
         with maya.ears.expecting("status of 404"):
             maya.inspect("studio-preview")
             maya.wait_for(card, "succeeded")
         expect(card.locator(".tile.running")).to_have_count(0)
-        expect(card.locator(".tile > a > img")).to_be_visible()
+        expect(card.locator(".tile > a > img")).to_have_count(2)
     finally:
         site.emulator.reset()
         site.manage("shell", "-c", ask % "{}")

@@ -2,16 +2,20 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
+from studio.generations.claiming import claim_next
 from studio.generations.models import Attempt, AttemptState, Generation, Output, Preview
 from studio.generations.models import OutputState as Is
+from studio.generations.requesting import request_of
 from studio.library.binning import bin_assets, purge
 from studio.providers.models import Connection
+from studio.providers.services import create_connection
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.factories import make_asset
@@ -71,6 +75,42 @@ def test_tile_shows_the_preview_and_how_many_there_will_be(
     assert "Preview 2 Cancel" not in text(before)
     assert re.search(r"Preview 2(?! of)", text(before))
     assert "Preview 2 of 3" in text(after)
+    # The finished picture is the last step.
+    assert '<progress class="meter" value="2" max="4"' in after.content.decode()
+    assert "<progress" not in before.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "planned"),
+    [
+        ({"previews": 2}, {}, [1, 1, 1]),
+        ({"previews": 2}, {"references": 1}, [3]),
+        ({"previews": 2}, {"model_slug": "rehearsal"}, [3]),
+        ({"previews": 0}, {}, [3]),
+        ({"previews": "2"}, {}, [3]),
+        ({}, {}, [3]),
+    ],
+)
+def test_each_picture_is_asked_for_by_itself_where_previews_tell_them_apart(
+    options: dict[str, Any],
+    changes: dict[str, Any],
+    planned: list[int],
+    rehearsal: Connection,
+    team: Team,
+    member: User,
+) -> None:
+    openai = create_connection(team=team, name="OpenAI", protocol="openai", secret="sk-test", actor=None)
+    Connection.objects.filter(pk__in=[openai.pk, rehearsal.pk]).update(options=options)
+    references = [make_asset(team).pk for _ in range(changes.pop("references", 0))]
+    generation = submit(team, member, n=3, references=references, **{"model_slug": "gpt-image-2"} | changes)
+
+    assert claim_next(connection_id=generation.connection_id, worker="worker-1")
+
+    attempts = generation.attempts.order_by("number")
+    assert [attempt.images for attempt in attempts] == planned
+    # The same rule decides what each of them asks for.
+    wanted = 2 if planned == [1, 1, 1] else 0
+    assert {request_of(attempt).previews for attempt in attempts.select_related("connection", "via")} == {wanted}
 
 
 def test_tile_says_what_remains_of_the_usual_time(
