@@ -87,8 +87,15 @@ def use(entries: Sequence[Entry]) -> list[Line]:
     return [
         Line("Images", [Fact(credit_amount(entry.used.pictures)) for entry in entries]),
         Line("Credits", [Fact(credit_amount(entry.used.credits)) for entry in entries]),
+        Line("Median wait", [Fact(wait(entry)) for entry in entries]),
         Line("Rank", [Fact(f"No. {entry.rank}" if entry.rank else "Not used") for entry in entries]),
     ]
+
+
+def wait(entry: Entry) -> str:
+    """How long half of a model's pictures took at most, as far as that is known."""
+    median = entry.used.median_ms
+    return "–" if median is None else f"{max(1, round(median / 1000))} s"
 
 
 def wording(value: str) -> str:

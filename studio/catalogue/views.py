@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from studio.catalogue import arranging
-from studio.catalogue.comparing import abilities, compare, price_table, wording
+from studio.catalogue.comparing import abilities, compare, price_table, wait, wording
 from studio.catalogue.errors import RouteRefused
 from studio.catalogue.forms import MoveForm, StepForm
 from studio.catalogue.listing import (
@@ -132,6 +132,7 @@ def _model_page(request: TeamRequest, entry: Entry, form: StepForm | None = None
         "prices": price_table(entry),
         "sources": price_sources(entry.model),
         "ranked_days": RANKED_DAYS,
+        "wait": wait(entry),
         "may_manage": may_manage,
     }
     if may_manage:

@@ -82,6 +82,7 @@ def mark_answered(claim: Claim, attempt: Attempt, answer: Answer) -> None:
     )
     if not marked:
         raise Fenced
+    attempt.latency_ms = answer.elapsed_ms
 
 
 def deliver(claim: Claim, attempt: Attempt, result: ImageResult, pictures: Sequence[Picture | Missing]) -> bool:
@@ -232,6 +233,7 @@ def _deliver_output(
         reported=dict(result.reported),
         estimate_usd=usd,
         price_version=version,
+        latency_ms=attempt.latency_ms,
     )
 
 

@@ -24,6 +24,8 @@ class UsageRecord(models.Model):
     reported = models.JSONField(default=dict, blank=True)
     estimate_usd = models.DecimalField(max_digits=10, decimal_places=5, null=True, blank=True)
     price_version = models.PositiveIntegerField()
+    # How long the call that brought it took; None where that was lost with a worker.
+    latency_ms = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -32,7 +34,9 @@ class UsageRecord(models.Model):
             models.Index(fields=["team", "-id"], name="usagerecord_team_newest"),
             # With all that is summed up, so that a report of some time reads nothing else.
             models.Index(
-                fields=["team", "created_at"], include=["model_slug", "credits"], name="usagerecord_team_time"
+                fields=["team", "created_at"],
+                include=["model_slug", "credits", "latency_ms"],
+                name="usagerecord_team_time",
             ),
             models.Index(fields=["generation_id"], name="usagerecord_generation"),
         ]

@@ -20,6 +20,7 @@ def record_usage(
     size: str,
     credits: int,
     price_version: int,
+    latency_ms: int | None,
     estimate_usd: Decimal | None = None,
     reported: Mapping[str, Any] | None = None,
 ) -> UsageRecord:
@@ -39,6 +40,7 @@ def record_usage(
         size=size,
         credits=credits,
         price_version=price_version,
+        latency_ms=latency_ms,
         estimate_usd=estimate_usd,
         reported=dict(reported or {}),
     )

@@ -16,7 +16,7 @@ def connect(team: Team | None, name: str, protocol: str = "openai", **fields: An
     return Connection.objects.create(team=team, name=name, protocol=protocol, secret="sk-test", **fields)
 
 
-def use(team: Team, member: User, slug: str, *, credits: int = 4) -> None:
+def use(team: Team, member: User, slug: str, *, credits: int = 4, latency_ms: int | None = 9_000) -> None:
     """Note one delivered picture; its output is made up, so the test `breaks_invariants`."""
     number = next(_numbers)
     record_usage(
@@ -31,4 +31,5 @@ def use(team: Team, member: User, slug: str, *, credits: int = 4) -> None:
         size="1024x1024",
         credits=credits,
         price_version=1,
+        latency_ms=latency_ms,
     )

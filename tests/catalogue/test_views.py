@@ -1,5 +1,6 @@
 """The pages about models."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -123,6 +124,22 @@ def test_use_is_ranked_for_admins_and_unknown_to_others(
         hidden = text_of(client_of(member).get(address))
         assert "GPT Image 2" in hidden
         assert [word for word in ("last 30 days", "Our OpenAI", 'role="switch"', "route") if word in hidden] == []
+
+
+@time_machine.travel(SOON)
+def test_wait_is_what_half_of_the_pictures_took_at_most(
+    team: Team, openai: Connection, admin: User, member: User, client_of: ClientOf
+) -> None:
+    for latency in (8_000, 27_600, 99_000):
+        use(team, member, "gpt-image-2", latency_ms=latency)
+    use(team, member, "gpt-image-2.5-flare", latency_ms=85)
+    client = client_of(admin)
+
+    compared = text_of(client.get(f"{MODELS}?compare=gpt-image-2,gpt-image-2.5-flare,gpt-image-2.5-sunburst"))
+
+    line = compared[compared.index('<th scope="row">Median wait</th>') :].partition("</tr>")[0]
+    assert re.findall(r"<td>(\S+(?: s)?) *</td>", line) == ["–", "1 s", "28 s"]
+    assert 'Median wait, last 30 days</dt><dd class="v">28 s</dd>' in text_of(client.get(f"{MODELS}gpt-image-2/"))
 
 
 @pytest.mark.parametrize("query", ["compare=gpt-image-2,gpt-image-1.5", "compare=gpt-image-2&compare=gpt-image-1.5"])

@@ -120,6 +120,7 @@ def _bring(generation: Generation, output: Output, state: OutputState, attempt: 
             reported={},
             estimate_usd=None,
             price_version=generation.quote["version"],
+            latency_ms=20_000,
         )
     elif state in ENDS:
         reason, words = ENDS[state]

@@ -22,14 +22,14 @@ def test_use_is_summed_by_model_most_pictures_first(team: Team, member: User, ot
         use(team, member, "gpt-image-2")
     with time_machine.travel("2026-11-02T00:00Z"):
         use(team, member, "rehearsal", credits=1)
-        for cost in (6, 22):
-            use(team, member, "gpt-image-2", credits=cost)
-        use(team, member, "a-dearer-one", credits=9)
+        for cost, latency in ((6, 20_000), (22, 30_000)):
+            use(team, member, "gpt-image-2", credits=cost, latency_ms=latency)
+        use(team, member, "a-dearer-one", credits=9, latency_ms=None)
         use(other_team, stranger, "gpt-image-1.5")
     assert list(used_by_model(team, since=SINCE).items()) == [
-        ("gpt-image-2", Used(2, 28)),
-        ("a-dearer-one", Used(1, 9)),
-        ("rehearsal", Used(1, 1)),
+        ("gpt-image-2", Used(2, 28, 25_000.0)),
+        ("a-dearer-one", Used(1, 9, None)),
+        ("rehearsal", Used(1, 1, 9_000.0)),
     ]
 
 
@@ -44,7 +44,9 @@ def test_teams_that_used_a_model_are_named_once(team: Team, member: User, other_
 
 
 def test_use_of_a_month_is_read_from_the_index_alone(team: Team) -> None:
-    rows = UsageRecord.objects.filter(team=team, created_at__gte=SINCE).values_list("model_slug", "credits")
+    rows = UsageRecord.objects.filter(team=team, created_at__gte=SINCE).values_list(
+        "model_slug", "credits", "latency_ms"
+    )
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")

@@ -25,6 +25,7 @@ def record(team: Team, member: User, **changes: Any) -> UsageRecord:
         "size": "1024x1024",
         "credits": 22,
         "price_version": 4,
+        "latency_ms": 28_400,
     }
     return record_usage(team_id=team.pk, member_id=member.pk, **facts | changes)
 
@@ -35,6 +36,7 @@ def test_record_keeps_every_fact(team: Team, member: User) -> None:
     assert (kept.team, kept.member, kept.generation_id, kept.output_id, kept.asset_id) == (team, member, 1, 2, 3)
     assert (kept.model_slug, kept.connection_name, kept.quality) == ("gpt-image-2", "Main", "high")
     assert (kept.size, kept.credits, kept.price_version) == ("1024x1024", 22, 4)
+    assert kept.latency_ms == 28_400
     assert (kept.estimate_usd, kept.reported) == (Decimal("0.21100"), {"usage": {"output_tokens": 7024}})
 
 

@@ -159,6 +159,8 @@ def test_cost_is_kept_as_reported_beside_the_estimate(line: Line) -> None:
     if line.protocol == "openai":
         assert attempt.reported["usage"]["output_tokens"] == 196
     assert record.reported == attempt.reported
+    assert record.latency_ms == attempt.latency_ms
+    assert record.latency_ms is not None
     assert record.price_version == 1
     assert record.estimate_usd is not None
     assert record.estimate_usd > Decimal(0)
