@@ -158,7 +158,7 @@ class CloudflareAdapter:
 def _account(endpoint: Endpoint) -> str:
     account_id = endpoint.options.get("account_id")
     if not isinstance(account_id, str) or not re.fullmatch(r"[0-9A-Za-z]{1,64}", account_id):
-        raise unsupported("This connection lacks its Cloudflare account id. A team admin can add it.")
+        raise unsupported("This connection lacks its Cloudflare account id. Whoever looks after it can add it.")
     return f"{endpoint.base_url.rstrip('/')}/accounts/{account_id}"
 
 

@@ -111,7 +111,7 @@ class AddressRefused(Unreachable):
 
     kind = "address_refused"
     retryable = False
-    designer_message = "The address of this connection is not allowed. A team admin can correct it."
+    designer_message = "The address of this connection is not allowed. Whoever looks after it can correct it."
     pauses = Pauses.CONNECTION
     admin_message = (
         "The base URL leads to a private address, or is not https. The operator can list it in PRIVATE_HOSTS."
@@ -169,7 +169,7 @@ class Unauthorised(Refused):
 
     kind = "auth"
     sent = False
-    designer_message = "The provider rejected this connection’s key. A team admin can replace it."
+    designer_message = "The provider rejected this connection’s key. Whoever looks after it can replace it."
     pauses = Pauses.CONNECTION
     elsewhere = True
     admin_message = "The provider rejects the key: it is wrong, revoked or expired. Enter a new one and test it."
@@ -188,7 +188,7 @@ class NotPermitted(Refused):
 
     kind = "permission"
     sent = False
-    designer_message = "This provider account may not use this model. A team admin can check the account."
+    designer_message = "This provider account may not use this model. Whoever looks after it can check why."
     pauses = Pauses.MODEL
     elsewhere = True
     admin_message = "The account may not use this model. At some providers it must be verified first."
@@ -199,7 +199,7 @@ class InsufficientFunds(Refused):
 
     kind = "insufficient_funds"
     sent = False
-    designer_message = "The account at the provider has no money left. A team admin can top it up."
+    designer_message = "The account at the provider has no money left. Whoever looks after it can top it up."
     pauses = Pauses.CONNECTION
     elsewhere = True
     admin_message = "The account at the provider is empty or at its limit. Top it up there, then test the connection."
