@@ -20,6 +20,7 @@ from studio.providers.errors import ConnectionRefused
 from studio.providers.gateway import adapter_of
 from studio.providers.models import Connection
 from studio.providers.services import remove_connection, rotate_secret, set_enabled, update_connection
+from studio.providers.testing import is_running
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
 
@@ -53,7 +54,7 @@ def new(request: TeamRequest) -> HttpResponse:
         except CatalogueUnreadable as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"{connection.name} added. It is being tested.")
+            _say(request, f"{connection.name} added.", connection)
             return redirect("connections:index", team_slug=request.team.slug)
     context = {"form": form, "protocol": protocol, "adapters": ADAPTERS.values()}
     return render(request, "connections/new.html", context, status=422 if form.is_bound else 200)
@@ -113,7 +114,7 @@ def key(request: TeamRequest, pk: int) -> HttpResponse:
             form.add_error("secret", refused.message)
         else:
             services.begin_test(rotated)
-            messages.success(request, "The key is replaced. It is being tested.")
+            _say(request, "The key is replaced.", rotated)
             return redirect("connections:edit", team_slug=request.team.slug, pk=pk)
     return _edit_page(request, connection, key_form=form)
 
@@ -161,6 +162,11 @@ def _rows(request: TeamRequest, **only: Any) -> dict[int, Row]:
     connections = list(connections_for(request.team).filter(**only))
     health = health_of(request.team, connections)
     return {each.pk: Row(each, health.get(each.pk, Health())) for each in connections}
+
+
+def _say(request: TeamRequest, done: str, connection: Connection) -> None:
+    """Say what was done, and that a test runs, which waits where the team has too many under way."""
+    messages.success(request, f"{done} It is being tested." if is_running(connection) else done)
 
 
 def _list(request: TeamRequest) -> HttpResponse:

@@ -148,13 +148,15 @@ def _call(worker: Engine, claim: Claim, attempt: Attempt) -> Future[Answer]:
         request = sending.enter_context(with_inputs(request_of(attempt), attempt))
         request = _uploaded(worker, claim, attempt, request)
         http_request = _built(worker, attempt, request)
-    except (ProviderError, OSError, DatabaseError) as error:
-        # Nothing has left: what broke here is no lost call.
+    except ProviderError as error:
         sending.close()
-        away = NotReady(f"The call could not be made ready: {error}")
-        refused: Future[Answer] = Future()
-        refused.set_exception(error if isinstance(error, ProviderError) else away)
-        return refused
+        return _refused(error)
+    except (OSError, DatabaseError) as error:
+        # Nothing has left: what broke here is no lost call. Teams read why, and no paths or hosts of ours.
+        logger.exception("Attempt %s could not be made ready.", attempt.pk)
+        sending.close()
+        reason = error.strerror or "the disk failed" if isinstance(error, OSError) else "the database did not answer"
+        return _refused(NotReady(f"The call could not be made ready: {reason}."))
     call = worker.submit(
         worker.client.send(
             http_request,
@@ -167,6 +169,12 @@ def _call(worker: Engine, claim: Claim, attempt: Attempt) -> Future[Answer]:
     )
     call.add_done_callback(lambda _: sending.close())
     return call
+
+
+def _refused(error: ProviderError) -> Future[Answer]:
+    refused: Future[Answer] = Future()
+    refused.set_exception(error)
+    return refused
 
 
 def _uploaded(worker: Engine, claim: Claim, attempt: Attempt, request: ImageRequest) -> ImageRequest:

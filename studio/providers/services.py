@@ -144,7 +144,8 @@ def take_settings(
     A secret without another address replaces the one there is, none keeps it.
     """
     connection.name = " ".join(storable_text(name, WINDOW).split())
-    if not 0 < len(connection.name) <= LONGEST_NAME:
+    is_seen = any(sign.isprintable() and sign != " " for sign in connection.name)
+    if not is_seen or len(connection.name) > LONGEST_NAME:
         raise ConnectionRefused(f"The name must have 1 to {LONGEST_NAME} characters.", field="name")
     if not 1 <= max_in_flight <= MOST or not (per_minute is None or 1 <= per_minute <= MOST):
         raise ConnectionRefused("The limits must let at least one generation through.")

@@ -41,6 +41,7 @@ def begin(connection: Connection) -> bool:
     free = Connection.objects.kept().filter(pk=connection.pk).exclude(under_way)
     begun = free.update(test_state=TestState.RUNNING, tested_at=now)
     if begun:
+        connection.test_state, connection.tested_at = TestState.RUNNING, now
         _tell(connection)
     return bool(begun)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from pytest_django import Settings
 
 from studio.accounts.models import User
@@ -15,6 +16,7 @@ from studio.connections import views
 from studio.connections.services import MOST_CONNECTIONS
 from studio.connections.tasks import test_connection as tell_worker
 from studio.generations.models import Generation
+from studio.providers import testing
 from studio.providers.models import Connection, PausedModel
 from studio.providers.services import create_connection, remove_connection
 from studio.teams.models import Team
@@ -217,6 +219,16 @@ def test_added_connection_brings_its_models_and_is_tested(
     event = AuditEvent.objects.get(action=Action.CONNECTION_CREATED)
     assert (event.team_id, event.actor_id, event.subject) == (team.pk, owner.pk, "Main")
     assert SECRET not in str(event.data)
+
+
+@pytest.mark.parametrize(("at_once", "said"), [(1, "Main added. It is being tested."), (0, "Main added.")])
+def test_a_test_is_spoken_of_where_one_begins(
+    at_once: int, said: str, team: Team, owner: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testing, "MOST_AT_ONCE", at_once)
+    client = client_of(owner)
+    client.post(f"{PAGE}new/", ASKED)
+    assert [str(message) for message in get_messages(client.get(PAGE).wsgi_request)] == [said]
 
 
 def test_account_id_belongs_to_cloudflare(team: Team, owner: User, client_of: ClientOf) -> None:

@@ -82,27 +82,28 @@ def test_edit_waits_for_a_store_that_is_away(edit: Generation, openai: Connectio
     hold_that_it_is_made_after_all(edit, emulator)
 
 
-def test_edit_waits_for_a_disk_that_takes_nothing(
-    edit: Generation, openai: Connection, emulator: EmulatorControl, settings: Settings
+@pytest.mark.parametrize(
+    ("is_edit", "said"),
+    [
+        (True, "The call could not be made ready: Not a directory."),
+        (False, "The spool cannot be written: Not a directory."),
+    ],
+)
+def test_call_waits_for_a_disk_that_takes_nothing(
+    openai: Connection,
+    team: Team,
+    member: User,
+    emulator: EmulatorControl,
+    settings: Settings,
+    is_edit: bool,
+    said: str,
 ) -> None:
+    generation = order(team, member, "openai", references=[make_asset(team).pk] if is_edit else [])
     spool = Path(settings.SPOOL_ROOT)
     spool.write_text("a file where the folder should be")
     fulfilment.fulfil_next(openai.pk)
 
-    hold_that_nothing_was_sent(edit, emulator, "The call could not be made ready: ")
-    spool.unlink()
-    hold_that_it_is_made_after_all(edit, emulator)
-
-
-def test_generation_waits_for_a_disk_that_takes_nothing(
-    openai: Connection, team: Team, member: User, emulator: EmulatorControl, settings: Settings
-) -> None:
-    generation = order(team, member, "openai")
-    spool = Path(settings.SPOOL_ROOT)
-    spool.write_text("a file where the folder should be")
-    fulfilment.fulfil_next(openai.pk)
-
-    hold_that_nothing_was_sent(generation, emulator, "The spool cannot be written")
+    hold_that_nothing_was_sent(generation, emulator, said)
     spool.unlink()
     hold_that_it_is_made_after_all(generation, emulator)
 
@@ -117,7 +118,7 @@ def test_edit_waits_for_a_database_that_is_away(
         gone.setattr(requesting, "_forms_refused", away)
         fulfilment.fulfil_next(openai.pk)
 
-    hold_that_nothing_was_sent(edit, emulator, "The call could not be made ready: the server is gone")
+    hold_that_nothing_was_sent(edit, emulator, "The call could not be made ready: the database did not answer.")
     hold_that_it_is_made_after_all(edit, emulator)
 
 

@@ -201,9 +201,10 @@ def test_name_is_one_line_of_what_can_be_seen(given: str, name: str, ours: Conne
     assert (made.name, update(ours, name=f"{given}!").name) == (name, f"{name}!")
 
 
-def test_name_without_anything_to_see_is_none(team: Team) -> None:
+@pytest.mark.parametrize("name", [" \n\x00\u202e", "\u200b \u200b"])
+def test_name_without_anything_to_see_is_none(name: str, team: Team) -> None:
     with pytest.raises(ConnectionRefused, match="must have 1 to") as refused:
-        create_connection(team=team, name=" \n\x00\u202e", protocol="openai", secret=SECRET, actor=None)
+        create_connection(team=team, name=name, protocol="openai", secret=SECRET, actor=None)
     assert refused.value.field == "name"
 
 

@@ -301,7 +301,8 @@ class ProviderClient:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
         except OSError as error:
-            raise StorageFailed(str(error)) from error
+            # Teams read it, and paths of the server are not for them.
+            raise StorageFailed(error.strerror or type(error).__name__) from error
 
 
 def _opened(path: Path) -> BinaryIO:
