@@ -143,8 +143,10 @@ PLANTS: dict[str, str] = {
         """,
     "library.generated_asset_has_its_one_output": """
         CREATE TEMPORARY TABLE copy ON COMMIT DROP AS SELECT * FROM library_asset WHERE generation_id = {partial};
-        UPDATE copy SET id = id + 1024, slot = 9, file_key = gen_random_uuid();
-        INSERT INTO library_asset SELECT * FROM copy
+        UPDATE copy SET id = id + 1000, slot = 9, file_key = gen_random_uuid();
+        INSERT INTO library_asset SELECT * FROM copy;
+        UPDATE library_asset a SET search = library_words_of_team(a.words, a.team_id) || library_asset_tokens(a)
+            WHERE slot = 9
         """,
     "library.asset_is_of_a_known_kind": "UPDATE library_asset SET sha256 = 'x' WHERE generation_id = {partial}",
     "usage.delivered_output_has_its_one_record": "DELETE FROM usage_usagerecord WHERE generation_id = {partial}",
