@@ -231,12 +231,16 @@ class Import:
                 default_storage.save(name, ContentFile(one.received.data))
 
     def _store(self, prepared: Sequence[_Prepared]) -> None:
-        """Write the rows, all of them or none; one that somebody else brought meanwhile is tried again without."""
+        """Write the rows, all of them or none.
+
+        What somebody else brought meanwhile, or a tag or collection that somebody deleted, is tried again without.
+        """
         for attempt in range(_TRIES):
             known = self._known([one.row for one in prepared]) if attempt else {}
             left = [one for one in prepared if one.row.key not in known]
             if attempt:
                 left = self._without_twins(left)
+                self._shelves.forget_deleted()
             try:
                 with transaction.atomic():
                     self._write(left)

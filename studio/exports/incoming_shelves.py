@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
+from django.db.models import QuerySet
 from pydantic import ValidationError
 
 from studio.accounts.models import User
@@ -15,6 +16,7 @@ from studio.library.words import fold
 from studio.teams.models import Team
 
 R = TypeVar("R", bound=Row)
+M = TypeVar("M", Tag, Collection)
 
 _MOST_ROWS: Final = 10_000
 
@@ -45,6 +47,11 @@ class Shelves:
         inner = [row for row in self._collection_rows if row.parent is not None]
         for row in (*outer, *inner):
             self._make_collection(row)
+
+    def forget_deleted(self) -> None:
+        """Leave alone what somebody in the library has deleted since: it is not wanted any more."""
+        self.tags = _still_there(Tag.objects.all(), self.tags)
+        self.collections = _still_there(Collection.objects.all(), self.collections)
 
     def _rows(self, kind: type[R], found: Any) -> list[R]:
         rows = []
@@ -91,6 +98,11 @@ class Shelves:
             asset_id = pictures.get(number)
             if CollectionItem.objects.filter(collection=pk, asset=asset_id, is_listed=True).exists():
                 Collection.objects.filter(pk=pk, cover=None).update(cover=asset_id)
+
+
+def _still_there(rows: QuerySet[M], known: Mapping[int, M]) -> dict[int, M]:
+    there = set(rows.filter(pk__in=[each.pk for each in known.values()]).values_list("pk", flat=True))
+    return {number: each for number, each in known.items() if each.pk in there}
 
 
 def known_tags(shelves: Shelves, ids: Iterable[int]) -> list[Tag]:

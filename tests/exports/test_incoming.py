@@ -12,9 +12,9 @@ from studio.accounts.models import User
 from studio.audit.models import AuditEvent
 from studio.exports import incoming
 from studio.exports.unzip import Archive, BadArchive
-from studio.library import binning, files
-from studio.library.collecting import create_collection
-from studio.library.models import Asset, AssetTag, Collection, Source, Tag
+from studio.library import binning, files, tagging
+from studio.library.collecting import create_collection, delete_collection
+from studio.library.models import Asset, AssetTag, Collection, CollectionItem, Source, Tag
 from studio.library.store import put_image
 from studio.library.upkeep import Walk, sweep_orphans
 from studio.teams.models import Role, Team
@@ -170,6 +170,26 @@ def test_store_that_is_away_is_said_and_gone_on_from(archive: Path, target: Team
         bring(archive)
     storage._silent_until = 0.0
     assert bring(archive)[0] == {**NOTHING, "imported": 7}
+
+
+def test_tag_and_collection_deleted_meanwhile_are_left_alone(
+    archive: Path, target: Team, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = put_image
+
+    def interrupted(**picture: Any) -> None:
+        for tag in Tag.objects.filter(team=target, name="Hero shots"):
+            tagging.delete_tag(tag=tag)
+        for inner in Collection.objects.filter(team=target, name="Autumn / 秋"):
+            delete_collection(collection=inner, actor_id=owner.pk)
+        put(**picture)
+
+    monkeypatch.setattr(incoming, "put_image", interrupted)
+    assert bring(archive) == ({**NOTHING, "imported": 7}, [], 0)
+    assert not AssetTag.objects.filter(tag__team=target).exists()
+    assert set(Collection.objects.filter(team=target).values_list("name", flat=True)) == {"Campaigns", "Empty"}
+    collected = CollectionItem.objects.filter(collection__team=target).values_list("collection__name", flat=True)
+    assert list(collected) == ["Campaigns", "Campaigns"]
 
 
 def test_full_disk_is_said_and_gone_on_from(archive: Path, target: Team, monkeypatch: pytest.MonkeyPatch) -> None:
