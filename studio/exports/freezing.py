@@ -86,17 +86,17 @@ class Freezer:
     def _line(self, known: Known, made: Made | None, place: int) -> _Line:
         asset, facts = known.asset, known.facts
         name = self._pattern.name(_named(known, made, place))
-        handed = manifest.Handed(None)
+        file = manifest.Handed(None)
         entry = received = None
         if self.export.for_operator:
             facts, received = with_received(known, name)
         if made is not None:
-            handed = manifest.Handed(name, made.sha256, made.size, made.content_type, made.marks)
+            file = manifest.Handed(name, made.sha256, made.size, made.content_type, made.marks)
             entry = Entry(name.encode(), made.size, made.crc32, dos_time(asset.created_at), made.stored)
-        first, later = (manifest.json_line(facts, handed, is_first=is_first) for is_first in (True, False))
+        first, later = (manifest.json_line(facts, file, is_first=is_first) for is_first in (True, False))
         collection_ids = frozenset(filed.id for filed in facts.collections)
         tag_ids = frozenset(pk for pk, _ in facts.tags)
-        texts = (first, later), manifest.csv_line(facts, handed)
+        texts = (first, later), manifest.csv_line(facts, file)
         return _Line(asset.pk, name, entry, received, *texts, collection_ids, tag_ids)
 
     def _breathe(self) -> None:
@@ -140,6 +140,7 @@ class Freezer:
         missing = len(page.missing_names)
         with transaction.atomic():
             self._hold(done=F("done") + len(taken), missing=F("missing") + missing, strikes=0)
+            handed.leave_out(self.export, [line.asset_id for line in taken if line.entry is None])
             part.save()
             page.part = part
             page.save()
@@ -233,6 +234,7 @@ def begin_anew(export: Export) -> bool:
         empty = {"local_offset": 0, "central_offset": 0, "json_offset": 0, "csv_offset": 0}
         export.pages.update(part=None, records=None, json=None, csv=None, missing_names=[], **empty)
         export.parts.all().delete()
+        handed.note_anew(export)
     return True
 
 

@@ -1,5 +1,6 @@
 """What was handed over to whom, for "only what is new": exact however long ago that was."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import connection
@@ -15,6 +16,12 @@ _NOTE: Final = """
     SELECT export_id, array_agg(held ORDER BY held) FROM exports_exportpage, unnest(asset_ids) AS held
     WHERE export_id = %s GROUP BY export_id
 """
+_LEAVE_OUT: Final = """
+    UPDATE exports_handedlist SET asset_ids = ARRAY(
+        SELECT held FROM unnest(asset_ids) AS held WHERE held <> ALL(%s) ORDER BY held
+    )
+    WHERE export_id = %s
+"""
 # Joined and not looked up one by one, which `NOT IN` becomes where a list is longer than its share of memory.
 _NOT_HANDED: Final = """
     NOT EXISTS (
@@ -28,6 +35,20 @@ def note(export: Export) -> None:
     """Keep which pictures a planned export is of, beyond its own time."""
     with connection.cursor() as cursor:
         cursor.execute(_NOTE, [export.pk])
+
+
+def leave_out(export: Export, asset_ids: Sequence[int]) -> None:
+    """Forget what was missing when its turn came: it is new as soon as its file is back."""
+    if asset_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_LEAVE_OUT, [list(asset_ids), export.pk])
+
+
+def note_anew(export: Export) -> None:
+    """Keep all of it once more, before its pictures are looked for again."""
+    if HandedList.objects.filter(export=export).exists():
+        take_back(export)
+        note(export)
 
 
 def take_back(export: Export) -> None:

@@ -41,7 +41,7 @@ HANDOVER: Final = (
         SELECT 'export ' || e.id FROM exports_export e LEFT JOIN exports_handedlist l ON l.export_id = e.id
         WHERE e.state IN ('preparing', 'ready', 'stale') AND e.expires_at > statement_timestamp()
           AND coalesce(cardinality(l.asset_ids), 0) <>
-              CASE WHEN e.for_operator OR e.scope IN ('asset', 'selection') THEN 0 ELSE e.total END
+              CASE WHEN e.for_operator OR e.scope IN ('asset', 'selection') THEN 0 ELSE e.total - e.missing END
         """,
     ),
     Invariant(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from studio.accounts.models import User
@@ -149,6 +151,35 @@ def test_download_that_never_got_ready_was_not_handed_over(
     else:
         pass_time()
     assert new_to(team, owner) == [asset]
+
+
+def test_missing_picture_is_new_when_its_file_is_back(team: Team, owner: User, later: Callable[[], None]) -> None:
+    whole, lost = make_asset(team), make_asset(team)
+    with default_storage.open(lost.original_name) as file:
+        data = file.read()
+    default_storage.delete(lost.original_name)
+    assert new_to(team, owner) == [whole, lost]
+    later()
+    assert new_to(team, owner) == [lost]  # and named as missing once more
+    default_storage.save(lost.original_name, ContentFile(data))
+    later()
+    assert new_to(team, owner) == [lost]
+    later()
+    assert new_to(team, owner) == []
+
+
+def test_picture_that_went_missing_and_came_back_was_handed_over(team: Team, owner: User) -> None:
+    asset = make_asset(team)
+    export = make_export(team, owner)
+    with default_storage.open(asset.original_name) as file:
+        data = file.read()
+    for files in (0, 1):
+        default_storage.delete(asset.original_name)
+        if files:
+            default_storage.save(asset.original_name, ContentFile(data))
+        services.mark_stale(export.pk)
+        export = services.renewed(Export.objects.get(pk=export.pk))
+        assert (export.files, export.missing, len(HandedList.objects.get().asset_ids)) == (files, 1 - files, files)
 
 
 def test_what_is_new_is_new_to_one_person(
