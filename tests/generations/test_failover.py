@@ -220,6 +220,18 @@ def test_outputs_of_one_generation_may_come_from_two_connections(
     assert balance(team).available == 100 - QUOTED - CHEAPER
 
 
+def test_outage_that_may_have_come_after_the_job_goes_nowhere_else(
+    team: Team, member: User, connections: dict[str, Connection], emulators: dict[str, EmulatorControl]
+) -> None:
+    route(team, connections, "apiframe", "pixapi")
+    emulators["apiframe"].fail("overloaded")
+
+    generation = work(order(team, member, "apiframe"))
+
+    assert calls(generation) == [("apiframe", "outcome_unknown"), ("apiframe", "closed")]
+    assert paid(emulators, "apiframe", "pixapi") == [1, 0]
+
+
 # A call whose outcome is unknown is sent again under its name where that is safe: until it is answered, the first
 # sending may have been taken.
 
@@ -238,7 +250,7 @@ def test_repeated_call_keeps_its_name_whatever_comes_between(
 
     generation = work(order(team, member, "apiframe"))
 
-    between = {"rate_limited": "rate_limited", "overloaded": "upstream_transient"}[then]
+    between = {"rate_limited": "rate_limited", "overloaded": "outcome_unknown"}[then]
     assert [kind for _, kind in calls(generation)] == ["outcome_unknown", between, "closed"]
     keys = {request["headers"]["idempotency-key"] for request in emulators["apiframe"].requests()}
     assert keys == {generation.attempts.latest("number").call_id.hex}

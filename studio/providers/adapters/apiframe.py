@@ -34,7 +34,7 @@ from studio.providers.adapters.base import (
     PreviewReader,
     Uploads,
 )
-from studio.providers.adapters.errors import BadAnswer, ModelUnavailable, Overloaded
+from studio.providers.adapters.errors import BadAnswer, ModelUnavailable, OutcomeUnknown, Overloaded
 from studio.providers.adapters.jobs import read_job, usable_id
 from studio.providers.adapters.offers import MEGABYTE, Offer
 from studio.providers.adapters.text import storable_text
@@ -82,6 +82,8 @@ _MODELS: Mapping[str, _Model] = {
 }
 
 _KINDS = Kinds()
+# That its queue or database is away does not say whether the job was taken: to be asked again under the same name.
+_ORDER_KINDS = Kinds(by_status={**BY_STATUS, 503: OutcomeUnknown})
 # An upload costs nothing and may be repeated: 502 says that their storage failed.
 _UPLOAD_KINDS = Kinds(by_status={**BY_STATUS, 500: Overloaded, 502: Overloaded, 504: Overloaded})
 
@@ -208,7 +210,7 @@ class ApiframeAdapter:
 
     def read_answer(self, request: ImageRequest, answer: Answer) -> JobAccepted:
         """Return the job, which a repeated call finds in any state."""
-        reply = Reply(answer, _KINDS, prompt=request.prompt)
+        reply = Reply(answer, _ORDER_KINDS, prompt=request.prompt)
         document = reply.document()
         job_id = usable_id(document.get("jobId"))
         reply.raise_refusal(_find_fault(document), usable=bool(job_id))

@@ -44,7 +44,7 @@ ENDINGS: Mapping[str, Ending] = {
     "rate_limited": failed("rate_limited", calls=("rate_limited",) * TRIES, requests=TRIES),
     "rate_limited times=2": delivered(calls=("rate_limited", "rate_limited", "closed"), requests=3),
 }
-# It knows a repeated call by its id, so what nobody knows is asked again; and that it was not begun is told at last.
+# It knows a repeated call by its id, so what nobody knows is asked again.
 _ASKED_AGAIN = interrupted(calls=("outcome_unknown",) * TRIES, requests=TRIES)
 DIFFERENT: Mapping[str, Mapping[str, Ending]] = {
     # The guardrail does not say whether it read the prompt or the picture.
@@ -53,7 +53,8 @@ DIFFERENT: Mapping[str, Mapping[str, Ending]] = {
     "pixapi": {
         name: failed("upstream_transient", lost=True) for name in ("error_in_200", "bad_gateway", "gateway_timeout")
     },
-    "apiframe": dict.fromkeys(("request_timeout", "bad_gateway", "gateway_timeout"), _ASKED_AGAIN),
+    "apiframe": dict.fromkeys(("request_timeout", "bad_gateway", "gateway_timeout", "overloaded"), _ASKED_AGAIN)
+    | {"overloaded times=1": delivered(calls=("outcome_unknown", "closed"), requests=2)},
 }
 
 
@@ -64,9 +65,12 @@ def test_refusal_ends_in_its_class_and_is_not_charged(line: Line) -> None:
 @pytest.mark.parametrize("way", ["apiframe"])
 def test_unknown_outcome_is_asked_for_again_where_the_provider_knows_the_call(line: Line) -> None:
     again = delivered(calls=("outcome_unknown", "closed"), requests=2)
-    faults = ("request_timeout times=1", "bad_gateway times=1", "gateway_timeout times=1")
+    faults = ("request_timeout times=1", "bad_gateway times=1", "gateway_timeout times=1", "overloaded times=1")
 
-    assert line.each(faults) == dict.fromkeys(faults, again)
+    for fault in faults:
+        line.renew()
+        assert line.make(fault) == again
+        assert len({request["headers"]["idempotency-key"] for request in line.emulator.requests()}) == 1
 
 
 # Fault → what it takes out of service: the whole connection, the model there, or nothing.

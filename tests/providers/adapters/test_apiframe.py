@@ -221,7 +221,7 @@ def test_answer_without_a_usable_id_is_a_bad_one(body: Any) -> None:
         (429, {"error": "Too many requests"}, "rate_limited", True, False),
         (500, {"error": "Failed"}, "upstream_transient", False, True),
         (502, {"error": "Failed"}, "outcome_unknown", False, True),
-        (503, {"error": "Queue unavailable"}, "upstream_transient", True, False),
+        (503, {"error": "Queue unavailable"}, "outcome_unknown", False, True),
     ],
 )
 def test_errors_are_classed_by_status(status: int, body: Any, kind: str, retryable: bool, sent: bool) -> None:
