@@ -96,12 +96,11 @@ def claim_next(*, connection_id: int, worker: str) -> Claim | None:
     """
     with transaction.atomic():
         connection = _lock(connection_id)
-        room = _room(connection)
-        if connection is None or not room:
+        if connection is None or not (room := _room(connection)):
             return None
         claim = _take_fairest(connection, worker=worker)
         if claim is not None:
-            _plan(claim, room)
+            _plan(claim, room, one_call=is_open(connection))
         return claim
 
 
@@ -127,9 +126,9 @@ def wake(*, generation_id: int, worker: str) -> Claim | None:
         generation = Generation.objects.get(pk=generation_id)
         claim = Claim(generation_id=generation_id, fence=generation.fence)
         # The generation first and then the connection, as everything does that works on a running one.
-        room = _room(_lock(generation.connection_id)) if _is_due(generation) else 0
-        if room:
-            _plan(claim, room)
+        connection = _lock(generation.connection_id) if _is_due(generation) else None
+        if connection is not None and (room := _room(connection)):
+            _plan(claim, room, one_call=is_open(connection))
         return claim
 
 
@@ -207,9 +206,9 @@ def _lock(connection_id: int) -> Connection | None:
     return Connection.objects.select_for_update(no_key=True).usable().filter(free, pk=connection_id).first()
 
 
-def _room(connection: Connection | None) -> int:
+def _room(connection: Connection) -> int:
     """How many pictures the connection may be asked for now."""
-    if connection is None or (is_open(connection) and _is_trying(connection)):
+    if is_open(connection) and _is_trying(connection):
         return 0
     if connection.per_minute is None:
         return _NO_LIMIT
@@ -249,10 +248,11 @@ def _take_fairest(connection: Connection, *, worker: str) -> Claim | None:
     return Claim(*row) if row else None
 
 
-def _plan(claim: Claim, room: int) -> None:
+def _plan(claim: Claim, room: int, *, one_call: bool) -> None:
     """Share the waiting outputs, as far as there is room, among as few calls as model and previews allow.
 
-    The others wait for another turn. Says that work has begun.
+    With `one_call`, which is to try whether the provider is back, there is one. The others wait for another turn. Says
+    that work has begun.
     """
     found = Generation.objects.filter(pk=claim.generation_id).annotate(planned=Count("attempts"))
     named = ("team_id", "connection_id", "via_id", "planned", "spec", "via__capabilities", "connection__options")
@@ -260,6 +260,8 @@ def _plan(claim: Claim, room: int) -> None:
     outputs = Output.objects.filter(generation=claim.generation_id, state=OutputState.WAITING).order_by("slot")
     waiting = list(outputs.values_list("pk", flat=True)[:room])
     most = _pictures_per_call(generation["connection__options"], generation["via__capabilities"], generation["spec"])
+    if one_call:
+        waiting = waiting[:most]
     for index in range(math.ceil(len(waiting) / most)):
         share = waiting[index * most : (index + 1) * most]
         token = uuid.uuid4()

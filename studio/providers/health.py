@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Greatest, Least, Now
 from django.utils import timezone
 
@@ -34,8 +34,10 @@ _UPSTREAM: Final = (Unreachable, UpstreamTransient, OutcomeUnknown)
 
 
 def note_success(connection_id: int) -> None:
-    """Close the circuit, if it was open or on its way there."""
-    Connection.objects.filter(pk=connection_id, failures__gt=0).update(failures=0, resume_at=None)
+    """Close the circuit, if it was open or on its way there; a pause that a rate limit asked for goes on."""
+    failing = Connection.objects.filter(pk=connection_id, failures__gt=0)
+    was_open = Q(failures__gte=MOST_FAILURES)
+    failing.update(failures=0, resume_at=Case(When(was_open, then=None), default=F("resume_at")))
 
 
 def note_failure(*, connection_id: int, remote_name: str, error: ProviderError, pause: timedelta) -> None:
@@ -121,8 +123,11 @@ def _slow_down(connection_id: int, pause: timedelta) -> None:
 
 
 def _count_failure(connection_id: int) -> None:
+    """Count a failure in a row; of those that left before the circuit opened, none makes its pause longer."""
     connection = Connection.objects.filter(pk=connection_id)
-    connection.update(failures=Least(F("failures") + 1, 1000))
+    known_already = Q(failures__gte=MOST_FAILURES, resume_at__gt=Now())
+    if not connection.exclude(known_already).update(failures=Least(F("failures") + 1, 1000)):
+        return
     failures = connection.values_list("failures", flat=True).get()
     if failures >= MOST_FAILURES:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - MOST_FAILURES, 10))

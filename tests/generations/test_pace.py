@@ -129,6 +129,24 @@ def test_circuit_opens_tries_once_and_closes(
     assert outcome(waiting[2]) == DONE
 
 
+def test_open_circuit_is_tried_by_one_call_of_a_generation_that_takes_several(
+    team: Team, member: User, connection: Connection, emulator: EmulatorControl
+) -> None:
+    generation = order(team, member, "aimlapi", n=4)
+    Connection.objects.update(failures=health.MOST_FAILURES, resume_at=Now() - timedelta(seconds=1))
+    emulator.fail("server_error")
+
+    fulfilment.fulfil_next(connection.pk)
+    assert emulator.stats()["requests"] == 1
+    assert outcome(generation) == (GenerationState.QUEUED, Counter(failed=1, waiting=3))
+
+    pause_is_over()
+    fulfilment.fulfil_next(connection.pk)
+    assert emulator.stats()["requests"] == 2
+    fulfilment.fulfil_next(connection.pk)
+    assert outcome(generation) == (GenerationState.PARTIAL, Counter(failed=1, delivered=3))
+
+
 @pytest.mark.parametrize("fault", ["unauthorized", "payment_required"])
 def test_queue_of_a_paused_connection_waits_until_somebody_resumes_it(
     team: Team, member: User, connection: Connection, emulator: EmulatorControl, fault: str

@@ -71,10 +71,28 @@ def test_fifth_failure_upstream_in_a_row_opens_the_circuit(connection: Connectio
 def test_pause_of_an_open_circuit_doubles_up_to_ten_minutes(connection: Connection) -> None:
     pauses = []
     for _ in range(12):
+        Connection.objects.update(resume_at=None)
         fail(connection, UpstreamTransient("trouble"))
         pauses.append(round(pause_of(connection) / 30))
 
     assert pauses == [0, 0, 0, 0, 1, 2, 4, 8, 16, 20, 20, 20]
+
+
+def test_calls_that_fail_together_open_the_circuit_for_the_first_pause(connection: Connection) -> None:
+    for _ in range(50):
+        fail(connection, UpstreamTransient("trouble"))
+
+    assert (connection.failures, round(pause_of(connection) / 30)) == (5, 1)
+
+
+def test_good_answer_leaves_the_pause_that_a_limit_asked_for(connection: Connection) -> None:
+    fail(connection, UpstreamTransient("trouble"))
+    fail(connection, RateLimited("slow down"), seconds=40)
+    note_success(connection.pk)
+    connection.refresh_from_db()
+
+    assert connection.failures == 0
+    assert 35 < pause_of(connection) <= 40
 
 
 def test_good_answer_closes_the_circuit_and_begins_the_count_anew(connection: Connection) -> None:
