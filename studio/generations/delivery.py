@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from studio.catalogue.pricing import NotOffered
+from studio.catalogue.pricing import AUTO, NotOffered
 from studio.catalogue.queries import price_at
 from studio.generations.claiming import Claim, Fenced, fenced, put_down
 from studio.generations.ending import end_if_done
@@ -249,15 +249,13 @@ def _price_of(
     version = model.price_version if elsewhere else generation.quote["version"]
     quoted_usd = generation.quote.get("usd")
     quoted = (generation.unit_price, None if quoted_usd is None else Decimal(quoted_usd), generation.quote["version"])
-    if not elsewhere and "auto" not in {spec.quality, spec.size}:
+    if not elsewhere and AUTO not in {spec.quality, spec.size}:
         return quoted
+    # Only what was left to the provider is as it says; what was asked for has the price that was agreed for it.
+    quality = str(reported.get("quality", AUTO)) if spec.quality == AUTO else spec.quality
+    size = str(reported.get("size", AUTO)) if spec.size == AUTO else spec.size
     try:
-        price = price_at(
-            model=model,
-            version=version,
-            quality=str(reported.get("quality", spec.quality)),
-            size=str(reported.get("size", spec.size)),
-        )
+        price = price_at(model=model, version=version, quality=quality, size=size)
     except NotOffered:
         return quoted
     return (price.unit, price.usd, version) if price.unit < generation.unit_price else quoted

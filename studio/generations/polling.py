@@ -154,8 +154,7 @@ async def _ask(client: ProviderClient, batch: Batch, attempt: Attempt) -> Told:
 
 
 def _endpoints(endpoint: Endpoint, attempt: Attempt) -> list[Endpoint]:
-    rotated_at = attempt.connection.rotated_at
-    if not endpoint.earlier_secret or rotated_at is None or attempt.sent_at is None or attempt.sent_at > rotated_at:
+    if not attempt.connection.had_another_key(attempt.sent_at):
         return [endpoint]
     return [replace(endpoint, secret=endpoint.earlier_secret), endpoint]
 

@@ -76,13 +76,17 @@ def _spooled(attempt: Attempt) -> Answer | None:
     path = spool_path(attempt.token)
     if not path.is_file():
         return None
+    connection = attempt.connection
+    if connection.had_another_key(attempt.sent_at):
+        # What the answer says of a key, it says of the one that the call left with.
+        connection.secret = connection.earlier_secret
     return Answer(
         status=attempt.status_code or 200,
         headers=_headers_of(path),
         body=path,
         size=path.stat().st_size,
         elapsed_ms=attempt.latency_ms or 0,
-        secret=attempt.connection.secret,
+        secret=connection.secret,
     )
 
 

@@ -1,5 +1,6 @@
 """Connections: configured provider accounts."""
 
+from datetime import datetime
 from typing import ClassVar, Final, Self
 
 from django.db import models
@@ -100,6 +101,10 @@ class Connection(models.Model):
     def ending(self) -> str:
         """The last four characters of the key: enough to tell two apart, too little to use one."""
         return self.secret[-4:] if len(self.secret) >= 12 else ""
+
+    def had_another_key(self, moment: datetime | None) -> bool:
+        """Whether the key was replaced after `moment`, and the one of then is still kept."""
+        return bool(self.earlier_secret and self.rotated_at and moment and moment <= self.rotated_at)
 
 
 class PausedModel(models.Model):

@@ -115,6 +115,7 @@ def truncated_jpeg() -> bytes:
 
 
 @cache
+@cache
 def bomb(edge: int = 30_000) -> bytes:
     """Return a small PNG that claims and holds `edge` by `edge` pixels of one bit."""
     row = zlib.compressobj(9)

@@ -1,5 +1,6 @@
 """The worker's half over real loopback HTTP: every way a provider can answer, and what must then be true."""
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -17,19 +18,20 @@ from pytest_django.fixtures import Settings
 
 from studio.accounts.models import User
 from studio.catalogue.services import sync_catalogue
-from studio.generations import failing, fulfilment, unpacking
+from studio.generations import delivery, failing, fulfilment, unpacking
 from studio.generations.claiming import Claim, claim_next, take_over
 from studio.generations.delivery import mark_sent
 from studio.generations.engine import Engine, engine
 from studio.generations.models import Attempt, AttemptState, Generation, GenerationState, OutputState
 from studio.generations.services import cancel_generation
+from studio.generations.spec import GenerationSpec
 from studio.generations.spool import spool_path
 from studio.ledger.models import Entry, HoldState
 from studio.ledger.queries import balance
 from studio.library.models import Asset
 from studio.providers.adapters.base import Answer
 from studio.providers.models import Connection
-from studio.providers.services import create_connection
+from studio.providers.services import create_connection, rotate_secret
 from studio.teams.models import Team
 from studio.usage.models import UsageRecord
 from tests.emulators.control import EmulatorControl
@@ -65,12 +67,16 @@ def ask(team: Team, actor: User, prompt: str = "A red kite", *, n: int = 1) -> G
 
 def fulfilled(connection: Connection, generation: Generation) -> Generation:
     fulfilment.fulfil_next(connection.pk)
-    generation.refresh_from_db()
-    return generation
+    return fresh(generation)
 
 
 def outcome(generation: Generation) -> tuple[str, Counter[str]]:
     return generation.state, Counter(generation.outputs.values_list("state", flat=True))
+
+
+def fresh(generation: Generation) -> Generation:
+    generation.refresh_from_db()
+    return generation
 
 
 def lose_worker(generation: Generation) -> None:
@@ -150,8 +156,15 @@ FAILURES = [
 
 @pytest.mark.parametrize(("fault", "reason"), FAILURES)
 def test_fulfil_failed_answer_is_not_charged(
-    team: Team, member: User, openai: Connection, emulator: EmulatorControl, fault: str, reason: str
+    team: Team,
+    member: User,
+    openai: Connection,
+    emulator: EmulatorControl,
+    settings: Settings,
+    fault: str,
+    reason: str,
 ) -> None:
+    settings.CALL_DEADLINE = 60  # making the bomb takes its time on a busy machine
     generation = fulfilled(openai, ask(team, member, f"A kite [fault:{fault}]", n=2))
 
     assert outcome(generation) == (GenerationState.FAILED, Counter(failed=2))
@@ -370,6 +383,28 @@ def test_fulfil_auto_is_held_at_its_dearest_and_settled_at_what_was_reported(
     assert list(UsageRecord.objects.values_list("credits", "estimate_usd")) == [(22, Decimal("0.21100"))] * 2
 
 
+@pytest.mark.parametrize(
+    ("quality", "reported", "charged"),
+    [
+        ("low", {"quality": "high"}, 1),
+        ("auto", {"quality": "medium", "size": "1536x1024"}, 6),
+        ("auto", {"quality": "medium", "size": "1000x1008"}, 6),
+        ("auto", {"quality": "odd"}, 22),
+        ("auto", {}, 22),
+    ],
+)
+def test_only_what_was_left_to_the_provider_is_priced_as_it_came(
+    team: Team, member: User, openai: Connection, quality: str, reported: dict[str, str], charged: int
+) -> None:
+    submit(team, member, model_slug="gpt-image-2", quality=quality, size="1024x1024", n=1)
+    claim = claim_next(connection_id=openai.pk, worker="here")
+    assert claim is not None
+    [attempt] = mark_sent(claim)
+    spec = GenerationSpec.from_json(attempt.generation.spec)
+
+    assert delivery._price_of(attempt.generation, attempt, spec, reported)[0] == charged
+
+
 def test_resume_before_sending_sends_once(
     team: Team, member: User, openai: Connection, emulator: EmulatorControl
 ) -> None:
@@ -399,6 +434,32 @@ def test_resume_after_sending_ends_interrupted(
     assert outcome(generation) == (GenerationState.INTERRUPTED, Counter(interrupted=1))
     assert Attempt.objects.get().possible_cost
     assert (emulator.stats()["requests"], balance(team).available) == (0, 100)
+
+
+def test_resume_of_what_was_said_of_a_replaced_key_pauses_nothing_and_does_not_tell_it(
+    team: Team, member: User, openai: Connection, emulator: EmulatorControl
+) -> None:
+    earlier = "an-earlier-key-0123456789"
+    Connection.objects.update(secret=earlier)
+    generation = ask(team, member)
+    claim = claim_next(connection_id=openai.pk, worker="dead")
+    assert claim is not None
+    [attempt] = mark_sent(claim)
+    refusal = {"error": {"message": f"Incorrect key provided: {earlier}", "code": "invalid_api_key"}}
+    spooled = spool_path(attempt.token)
+    spooled.parent.mkdir(parents=True, exist_ok=True)
+    spooled.write_text(json.dumps(refusal))
+    rotate_secret(connection=openai, secret=KEY, actor=None)
+    lose_worker(generation)
+
+    fulfilment.resume(generation.pk)
+
+    assert outcome(fresh(generation)) == (GenerationState.QUEUED, Counter(waiting=1))
+    assert Attempt.objects.get().provider_message == "Incorrect key provided: [key]"
+    assert Connection.objects.get().paused_kind == ""
+    Generation.objects.update(next_try_at=None)
+    assert outcome(fulfilled(openai, generation)) == (GenerationState.SUCCEEDED, Counter(delivered=1))
+    assert emulator.stats()["requests"] == 1
 
 
 def test_mark_sent_repeated_finds_the_same_calls(team: Team, member: User, openai: Connection) -> None:
