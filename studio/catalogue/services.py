@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
+from studio.catalogue.errors import CatalogueUnreadable
 from studio.catalogue.files import ModelEntry, read_catalogue
 from studio.catalogue.models import ImageModel, Price
 from studio.catalogue.pricing import PricePoint, credits_for, with_auto
@@ -46,7 +47,7 @@ def sync_catalogue(*, paths: Sequence[Path] | None = None) -> SyncReport:
     """Make models and prices follow the files. Repeating it changes nothing; two at once wait for each other.
 
     A price that changed, in dollars, by another CREDIT_USD or in its source, becomes a new version; old versions stay.
-    A model that left the files is switched off. Raises CatalogueUnreadable before anything is written.
+    A model that left the files is switched off. Raises CatalogueUnreadable, and then nothing is written.
     """
     entries = read_catalogue(catalogue_files() if paths is None else paths)
     tables = {entry.slug: _prices(entry) for entry in entries}
@@ -78,12 +79,23 @@ def _sync_model(entry: ModelEntry, prices: dict[tuple[str, str], Price], report:
         outcome = report.unchanged
     if _assign(model, _wanted(entry)) and outcome is report.unchanged:
         outcome = report.changed
-    model.save()
+    _save(model)
     if _reprice(model, prices) and outcome is not report.added:
         outcome = report.repriced
     outcome.append(entry.slug)
     if not prices:
         report.without_price.append(entry.slug)
+
+
+def _save(model: ImageModel) -> None:
+    try:
+        with transaction.atomic():
+            model.save()
+    except IntegrityError as error:
+        raise CatalogueUnreadable(
+            f"Model {model.slug}: what {model.protocol} calls {model.remote_name} is a model of its own already, "
+            "in the files or from before."
+        ) from error
 
 
 def _wanted(entry: ModelEntry) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def new(request: TeamRequest) -> HttpResponse:
     asked = request.POST if request.method == "POST" else request.GET
     protocol = asked.get("protocol", "openai")
     if protocol not in ADAPTERS:
+        if request.method == "POST":
+            raise ConnectionRefused("There is no such protocol.")
         protocol = "openai"
     form = ConnectionForm(request.POST if request.method == "POST" else None, protocol=protocol)
     if form.is_bound and form.is_valid():

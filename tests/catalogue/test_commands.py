@@ -68,6 +68,15 @@ def test_sync_of_a_broken_file_says_where(tmp_path: Path, settings: Any) -> None
         run("sync_catalogue")
 
 
+def test_add_connection_beside_a_broken_file_adds_nothing(team: Team, tmp_path: Path, settings: Any) -> None:
+    settings.HOME = tmp_path
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "mine.toml").write_text("x = ")
+    with pytest.raises(CommandError, match=r"mine.toml cannot be read"):
+        run("add_connection", "--team", "halden-co", *OPENAI)
+    assert not Connection.objects.exists()
+
+
 def test_add_connection_for_a_team_brings_its_models(team: Team) -> None:
     said = run("add_connection", "--team", "halden-co", *OPENAI, "--base-url", "https://images.example.com/v1/")
     assert said == "Halden & Co has the connection Main (openai at https://images.example.com/v1).\n"

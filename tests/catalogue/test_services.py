@@ -122,6 +122,20 @@ def test_broken_file_changes_nothing(files: list[Path], tmp_path: Path) -> None:
     assert ImageModel.objects.get().title == "M"
 
 
+def test_two_models_of_one_name_at_the_provider_are_refused(files: list[Path], tmp_path: Path) -> None:
+    renamed = GOOD.replace('slug = "m-1"', 'slug = "m-2"\nremote_name = "m-1"')
+    said = "Model m-2: what test calls m-1 is a model of its own already"
+    with pytest.raises(CatalogueUnreadable, match=said):
+        sync_catalogue(paths=[*files, write(tmp_path, "b.toml", renamed)])
+    assert not ImageModel.objects.exists()
+
+    sync_catalogue(paths=files)
+    files[0].write_text(renamed)
+    with pytest.raises(CatalogueUnreadable, match=said):
+        sync_catalogue(paths=files)
+    assert list(ImageModel.objects.values_list("slug", "enabled")) == [("m-1", True)]
+
+
 def test_files_of_the_installation_come_last(tmp_path: Path, settings: Any) -> None:
     settings.HOME = tmp_path
     folder = tmp_path / "catalogue"

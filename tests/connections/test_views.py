@@ -194,6 +194,13 @@ def test_form_has_only_the_fields_of_its_protocol(protocol: str, team: Team, own
     assert named == {"protocol", "name", "max_in_flight", "per_minute"} | FIELDS[protocol]
 
 
+def test_unknown_protocol_adds_nothing(team: Team, owner: User, client_of: ClientOf) -> None:
+    answer = client_of(owner).post(f"{PAGE}new/", ASKED | {"protocol": "smoke"})
+    assert answer.status_code == 400
+    assert "There is no such protocol." in answer.content.decode()
+    assert not Connection.objects.exists()
+
+
 def test_unknown_protocol_shows_the_first(team: Team, owner: User, client_of: ClientOf) -> None:
     html = client_of(owner).get(f"{PAGE}new/?protocol=smoke").content.decode()
     assert '<input type="hidden" name="protocol" value="openai">' in html

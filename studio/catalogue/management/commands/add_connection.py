@@ -2,9 +2,11 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from studio.catalogue.services import sync_catalogue
 from studio.core.errors import StudioError
@@ -36,21 +38,28 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Add it, sync the catalogue, and say what there is now."""
         try:
-            connection = create_connection(
-                team=_team(options["team"]),
-                name=options["name"],
-                protocol=options["protocol"],
-                base_url=options["base_url"],
-                secret=_secret(options["secret_env"]),
-                options=_options(options["option"], options["account_id"]),
-                actor=None,
-                max_in_flight=options["max_in_flight"],
-                per_minute=options["per_minute"],
-            )
-            sync_catalogue()
+            connection = _add(options)
         except StudioError as error:
             raise CommandError(error.message) from error
         self.stdout.write(json.dumps(_facts(connection)) if options["json"] else _sentence(connection))
+
+
+@transaction.atomic
+def _add(options: Mapping[str, Any]) -> Connection:
+    """Add it with its models, or nothing."""
+    connection = create_connection(
+        team=_team(options["team"]),
+        name=options["name"],
+        protocol=options["protocol"],
+        base_url=options["base_url"],
+        secret=_secret(options["secret_env"]),
+        options=_options(options["option"], options["account_id"]),
+        actor=None,
+        max_in_flight=options["max_in_flight"],
+        per_minute=options["per_minute"],
+    )
+    sync_catalogue()
+    return connection
 
 
 def _team(slug: str | None) -> Team | None:
