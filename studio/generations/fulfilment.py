@@ -200,6 +200,9 @@ def _uploaded(worker: Engine, claim: Claim, attempt: Attempt, request: ImageRequ
     except OutcomeUnknown as error:
         # An upload costs nothing and makes no picture, so it may be repeated.
         raise Unreachable(str(error)) from error
+    except ProviderError as error:
+        error.sent = False  # whatever it says, no picture was asked for yet
+        raise
     _persist(lambda: delivery.note_uploaded(claim, attempt, addresses))
     return replace(request, uploaded=tuple(addresses))
 

@@ -27,7 +27,7 @@ from studio.generations.models import (
     OutputState,
 )
 from studio.generations.spec import GenerationSpec
-from studio.generations.tasks import cancel_jobs, ring
+from studio.generations.tasks import ring, ring_to_cancel
 from studio.ledger.services import reserve
 from studio.live.notify import notify
 from studio.teams.models import Team
@@ -73,7 +73,7 @@ def cancel_generation(*, generation: Generation, actor: User) -> None:
             # Nobody works on it: it is queued, or parked while the provider does.
             cancel_unsent(locked)
             end_if_done(locked)
-        cancel_jobs.delay_on_commit(locked.pk)
+        transaction.on_commit(lambda: ring_to_cancel(locked.pk))
         notify(team_id=locked.team_id, event="generation", id=locked.pk)
 
 

@@ -89,6 +89,11 @@ def ring_for_jobs() -> None:
     _send(sweep_jobs, expires=settings.SWEEP_SECONDS + 1)
 
 
+def ring_to_cancel(generation_id: int) -> None:
+    """Tell a worker to stop the jobs of a cancelled generation; a lost bell leaves them to the end they have anyway."""
+    _send(cancel_jobs, generation_id, expires=None)
+
+
 def ring(connection_id: int, *, expires: float | None = None) -> None:
     """Tell the workers that this connection has work; a broker that is away is no loss, the sweep rings again."""
     _send(fulfil, connection_id, expires=expires)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(scope="module")
 def emulators() -> Iterator[dict[str, EmulatorControl]]:
-    with all_emulators(("pixapi", "cloudflare")) as running:
+    with all_emulators(("pixapi", "cloudflare", "apiframe")) as running:
         yield running
 
 
@@ -102,6 +102,17 @@ def test_edit_that_no_form_helps_says_what_the_provider_said(
 
     assert kinds(generation) == ["invalid_request"] * tries
     assert "did not accept these settings" in generation.outputs.get().message
+
+
+def test_upload_that_fails_costs_nothing(
+    team: Team, member: User, connections: dict[str, Connection], emulators: dict[str, EmulatorControl]
+) -> None:
+    emulators["apiframe"].fail("error_in_200", at="upload")
+
+    generation = work(edit(team, member, "apiframe-gpt-image-2", 1))
+
+    assert kinds(generation) == ["bad_answer"]
+    assert not generation.attempts.get().possible_cost
 
 
 def test_pictures_are_made_into_text_by_as_many_threads_as_there_are_cores(

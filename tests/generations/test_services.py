@@ -4,9 +4,11 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import pytest
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from studio.accounts.models import User
 from studio.audit.models import AuditEvent
@@ -14,6 +16,7 @@ from studio.catalogue.errors import NotOffered
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
 from studio.generations.models import Generation, GenerationState, Output, OutputState
 from studio.generations.services import cancel_generation, retry_rest, start_generation
+from studio.generations.tasks import cancel_jobs
 from studio.ledger.errors import InsufficientCredits
 from studio.ledger.models import Entry, Hold, HoldState
 from studio.ledger.queries import balance
@@ -111,6 +114,25 @@ def test_cancel_queued_generation_returns_its_credits(team: Team, member: User) 
     assert Hold.objects.get().state == HoldState.RELEASED
     assert balance(team).available == 100
     assert AuditEvent.objects.filter(action="generation.cancelled").count() == 1
+
+
+def test_cancel_while_the_broker_is_away_is_no_error(
+    team: Team,
+    member: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[Callable[[], object]]]],
+) -> None:
+    def be_away(*_: object, **__: object) -> None:
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(cancel_jobs, "apply_async", be_away)
+    generation = submit(team, member, n=3)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        cancel_generation(generation=generation, actor=member)
+
+    generation.refresh_from_db()
+    assert generation.state == GenerationState.CANCELLED
 
 
 def test_retry_rest_asks_for_the_missing_only(team: Team, member: User) -> None:

@@ -36,6 +36,8 @@ Kind = type[ProviderError]
 
 REVISED_LIMIT = 32_000
 URL_LIMIT = 4096
+# What is shorter may be a word, as servers without keys are told "none".
+SHORTEST_SECRET = 8
 # OpenAI's words for refused content, which others pass on without a code of their own, and words that others use.
 CONTENT_WORDS = re.compile(
     r"(?i)safety[ _](?:system|filter)|moderation[ _]blocked|content[ _](?:policy|filter)|policy[ _]violation"
@@ -170,7 +172,14 @@ class Reply:
             raise self.failure(BadAnswer, "The answer holds no list of images.")
         if not items:
             raise self.failure(BadAnswer, "The answer holds no image.")
-        return tuple(read_image(item) for item in items[:n])
+        return tuple(self._without_key(read_image(item)) for item in items[:n])
+
+    def _without_key(self, image: ReceivedImage) -> ReceivedImage:
+        """Return the image with a prompt that the whole team may read."""
+        secret = self.answer.secret
+        if len(secret) < SHORTEST_SECRET or not image.revised_prompt:
+            return image
+        return replace(image, revised_prompt=image.revised_prompt.replace(secret, "[key]"))
 
     def clean(self, text: str, limit: int = MESSAGE_LIMIT) -> str:
         """Return the provider's text without the key and the prompt."""

@@ -461,6 +461,22 @@ def test_texts_are_made_storable(tmp_path: Path) -> None:
     assert result.request_id == "req_1" + "y" * 95
 
 
+@pytest.mark.parametrize(
+    ("secret", "revised"),
+    [("sk-0123456789", "A kite, [key], over the sea"), ("sea", "A kite, sk-0123456789, over the sea")],
+)
+def test_key_in_a_revised_prompt_is_not_told(secret: str, revised: str) -> None:
+    body = {"data": [{"b64_json": PICTURE, "revised_prompt": "A kite, sk-0123456789, over the sea"}]}
+    raw = json.dumps(body).encode()
+
+    result = OpenAIAdapter().read_answer(
+        ImageRequest(model="m", prompt="A kite"), Answer(200, {}, raw, len(raw), 1, secret)
+    )
+
+    assert isinstance(result, ImageResult)
+    assert result.images[0].revised_prompt == revised
+
+
 def test_a_null_error_beside_pictures_is_no_error(tmp_path: Path) -> None:
     assert len(read(tmp_path, {"error": None, "data": [{"b64_json": PICTURE}]}).images) == 1
 
