@@ -23,5 +23,9 @@ const localise = () => {
   }
 };
 
+// Where the server counts days, it asks which are the reader's.
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+if (timeZone) document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax`;
+
 document.addEventListener("htmx:after:swap", localise);
 localise();

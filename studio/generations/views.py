@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
@@ -17,6 +18,7 @@ from studio.catalogue.queries import Shelf, shelf_for
 from studio.core.errors import StudioError
 from studio.core.keys import read_key, read_keys
 from studio.core.pagination import page_of
+from studio.core.zones import in_readers_zone
 from studio.generations.cards import Card, cards_of
 from studio.generations.composer import Composer
 from studio.generations.errors import KeyReused, NothingToRetry, PriceChanged
@@ -38,6 +40,7 @@ MOST_NEWER: Final = 20
 
 @team_required(Role.VIEWER)
 @require_safe
+@in_readers_zone
 def studio(request: TeamRequest) -> HttpResponse:
     """The composer and the feed; `?from=` fills the composer with an earlier request, `?reference=` with a picture."""
     if request.htmx and "after" in request.GET:
@@ -52,6 +55,7 @@ def studio(request: TeamRequest) -> HttpResponse:
 
 @team_required(Role.MEMBER)
 @require_POST
+@in_readers_zone
 def create(request: TeamRequest) -> HttpResponse:
     """Start a generation, or give the form back as it was with what stands against it."""
     shelf = shelf_for(request.team)
@@ -122,6 +126,7 @@ def cancel(request: TeamRequest, pk: int) -> HttpResponse:
 
 @team_required(Role.MEMBER)
 @require_POST
+@in_readers_zone
 def retry(request: TeamRequest, pk: int) -> HttpResponse:
     """Make the images that a generation missed, as a new one."""
     earlier = _find(request, pk)
@@ -166,7 +171,7 @@ def _feed(request: TeamRequest) -> dict[str, Any]:
     cards = _cards(page.items, after=_day(request) if request.htmx else None)
     more = f"{_studio_url(request)}?scope={_scope(request)}&before={page.next_before}"
     if cards:
-        more += f"&day={cards[-1].generation.created_at:%Y-%m-%d}"
+        more += f"&day={timezone.localdate(cards[-1].generation.created_at)}"
     return _card_context(request) | {
         "cards": cards,
         "next_url": more if page.next_before else None,

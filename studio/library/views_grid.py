@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from studio.core.zones import in_readers_zone
 from studio.library.filing import Shelf, own_count
 from studio.library.finding import Count
 from studio.library.models import Collection
@@ -24,6 +25,7 @@ PAGE_SIZE: Final = 60
 
 @team_required(Role.VIEWER)
 @require_safe
+@in_readers_zone
 def grid(request: TeamRequest) -> HttpResponse:
     """Show what a search finds, a page at a time; for a cursor asked by script only the page itself."""
     search = LibrarySearch.read(request.GET)

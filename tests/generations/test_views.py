@@ -1,6 +1,7 @@
 """The studio's page and its fragments: who sees what, and at which cost."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -148,6 +149,25 @@ def test_studio_pages_are_stable_while_new_generations_arrive(team: Team, member
     assert articles(part) == articles(second)
     assert b"<html" not in part.content
     assert b'class="day"' not in part.content  # their day has its heading on the page already
+
+
+@pytest.mark.parametrize(("zone", "days"), [("UTC", ["Today", "Yesterday"]), ("Asia/Tokyo", ["Today"])])
+def test_days_of_the_studio_are_the_readers(
+    team: Team, member: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, zone: str, days: list[str]
+) -> None:
+    made = [submit(team, member, n=1).pk for _ in range(14)]
+    Generation.objects.filter(pk__in=made).update(created_at=datetime(2026, 3, 4, 0, 30, tzinfo=UTC))
+    # The last of the first page and the first of the next one.
+    Generation.objects.filter(pk__in=made[:3]).update(created_at=datetime(2026, 3, 3, 23, 30, tzinfo=UTC))
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 4, 12, 0, tzinfo=UTC))
+    client = client_of(member)
+    client.cookies["zone"] = zone
+
+    first = client.get(STUDIO).content.decode()
+    [more] = re.findall(r'href="([^"]*before=[^"]*)"', first)
+    part = client.get(unescape(more), headers=HTMX).content.decode()
+
+    assert re.findall(r'<h2 class="day"[^>]*>([^<]*)</h2>', first + part) == days
 
 
 def test_studio_from_fills_in_an_earlier_request(team: Team, member: User, client_of: ClientOf) -> None:

@@ -1,7 +1,7 @@
 """The grid: what it shows, for whom, how it is asked for, and what it says when there is nothing."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db.models.functions import Now
@@ -112,6 +112,32 @@ def test_days_have_headings(team: Team, viewer: User, client_of: ClientOf) -> No
     assert headings_of(client.get(f"{LIBRARY}?cursor={new.pk}").content.decode()) == ["Yesterday"]
     assert headings_of(client.get(f"{LIBRARY}?sort=oldest").content.decode()) == ["Yesterday", "Today"]
     assert headings_of(client.get(f"{LIBRARY}?sort=name").content.decode()) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "headings"),
+    [
+        ("", ["Today", "Yesterday"]),
+        ("Asia/Tokyo", ["Today"]),
+        ("America/New_York", ["Yesterday"]),
+        ("Nowhere/Atlantis", ["Today", "Yesterday"]),
+        ("../../etc/passwd", ["Today", "Yesterday"]),
+        ("a" * 5000, ["Today", "Yesterday"]),
+    ],
+)
+def test_days_are_the_readers(
+    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, zone: str, headings: list[str]
+) -> None:
+    late, early = make_asset(team), make_asset(team)
+    # 23:30 and 00:30 in UTC: of one day everywhere else.
+    Asset.objects.filter(pk=late.pk).update(created_at=datetime(2026, 3, 3, 23, 30, tzinfo=UTC))
+    Asset.objects.filter(pk=early.pk).update(created_at=datetime(2026, 3, 4, 0, 30, tzinfo=UTC))
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 4, 12, 0, tzinfo=UTC))
+    client = client_of(viewer)
+    client.cookies["zone"] = zone
+    assert headings_of(client.get(LIBRARY).content.decode()) == headings
+    assert headings_of(client.get(f"{LIBRARY}?cursor={early.pk}").content.decode()) == headings[1:]
+    assert timezone.get_current_timezone_name() == "UTC"
 
 
 def test_a_few_of_a_day_at_the_end_of_a_page_wait_for_the_next_one(
