@@ -35,6 +35,7 @@ _TAGGED: Final = """
     SELECT id FROM library_asset WHERE id IN (SELECT asset_id FROM library_assettag WHERE tag_id = %(tag)s)
     ORDER BY id FOR UPDATE
 """
+_LOCKED: Final = "SELECT id FROM chosen"
 # Rows that are changed in place ring no trigger, so what moved is read anew for search once, not for each of two tags.
 _MOVE: Final = """
     UPDATE library_assettag t SET tag_id = %(into)s FROM chosen
@@ -63,7 +64,9 @@ def exchange_tag(*, asset_ids: Sequence[int], tag: Tag, into: Tag) -> list[int]:
     with transaction.atomic():
         for one in sorted((tag, into), key=lambda each: each.pk):
             _hold(one)
-        return _exchange(asset_ids, tag, into)
+        # Locked first: a statement that had to wait would not see who was filed under the other tag meanwhile.
+        there = ids_with_chosen(_LOCKED, team_id=tag.team_id, asset_ids=asset_ids)
+        return _exchange(there, tag, into)
 
 
 def create_tag(*, team: Team, name: str, hue: int = 0) -> Tag:

@@ -1,8 +1,10 @@
 """Tags of a team: made, renamed, merged, coloured and deleted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from django.db import connection, transaction
 
 from studio.core.errors import BadInput
 from studio.library import tagging
@@ -14,11 +16,13 @@ from studio.library.tagging import (
     change_tag,
     create_tag,
     delete_tag,
+    exchange_tag,
     get_or_create_tag,
     merge_tag,
 )
 from studio.teams.models import Team
 from tests.factories import make_asset
+from tests.serving import wait_until
 from tests.together import at_once
 
 
@@ -139,3 +143,28 @@ def test_tagging_and_merging_at_once_loses_no_picture(team: Team) -> None:
     kept = set(AssetTag.objects.filter(tag=into).values_list("asset", flat=True))
     assert kept == set(assets[:6]) | ({pk for n in (1, 2, 3) for pk in assets[::-1][n::3]} - (late - set(assets[:6])))
     assert list(Tag.objects.all()) == [into]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tag_that_is_given_while_another_is_exchanged_for_it_is_there_once(team: Team) -> None:
+    asset = make_asset(team)
+    tag, into = create_tag(team=team, name="heroes"), create_tag(team=team, name="hero")
+    add_tag(asset_ids=[asset.pk], tag=tag)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            add_tag(asset_ids=[asset.pk], tag=into)
+            exchanged = pool.submit(at_once, [partial(exchange_tag, asset_ids=[asset.pk], tag=tag, into=into)])
+            wait_until(_is_waited_for)
+        assert exchanged.result() == [[asset.pk]]
+    assert list(asset.asset_tags.values_list("tag", flat=True)) == [into.pk]
+    assert tags_in_search(asset) == [f"tag:{into.pk}"]
+
+
+def _is_waited_for() -> bool:
+    """Whether somebody waits for this transaction to end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid)"
+        )
+        [(is_so,)] = cursor.fetchall()
+    return bool(is_so)
