@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 
 
 def at_once(calls: Sequence[Callable[[], object]], *refusals: type[Exception]) -> list[Any]:
@@ -26,3 +26,13 @@ def at_once(calls: Sequence[Callable[[], object]], *refusals: type[Exception]) -
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
+
+
+def is_waited_for() -> bool:
+    """Whether somebody waits for the transaction that this thread is in to end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid)"
+        )
+        [(is_so,)] = cursor.fetchall()
+    return bool(is_so)

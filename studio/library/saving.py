@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from studio.accounts.models import User
 from studio.core.errors import NotFound
@@ -20,11 +20,11 @@ def create_view(*, team: Team, user: User, name: str, query: str, is_shared: boo
     """Save a search under a name.
 
     Raises BadInput for a search that cannot be read, BadName, NameTaken for a name this person has already, and TooMany
-    past MOST_VIEWS. Locks the person's membership, so that two at once do not pass the last one.
+    past MOST_VIEWS.
     """
     name, search = _read_name(name), LibrarySearch.read(query)
     with transaction.atomic():
-        Membership.objects.select_for_update().get(team=team, user=user)
+        _hold_views_of(team.pk, user.pk)
         if SavedView.objects.filter(team=team, user=user).count() >= MOST_VIEWS:
             raise TooMany(f"You have {MOST_VIEWS} saved views, the most there can be. Delete one first.")
         _refuse_taken(SavedView(team=team, user=user), name)
@@ -34,12 +34,10 @@ def create_view(*, team: Team, user: User, name: str, query: str, is_shared: boo
 def rename_view(*, view: SavedView, name: str) -> SavedView:
     """Give a view another name; raises BadName, NameTaken or NotFound."""
     name = _read_name(name)
-    try:
-        with transaction.atomic():
-            _refuse_taken(view, name)
-            _change(view, name=name)
-    except IntegrityError as error:
-        raise _taken(name) from error
+    with transaction.atomic():
+        _hold_views_of(view.team_id, view.user_id)
+        _refuse_taken(view, name)
+        _change(view, name=name)
     return view
 
 
@@ -62,6 +60,11 @@ def _change(view: SavedView, **fields: str | bool) -> None:
         setattr(view, field, value)
 
 
+def _hold_views_of(team_id: int, user_id: int) -> None:
+    """Let one at a time make and name views of a person, so that two at once neither share a name nor pass the most."""
+    Membership.objects.select_for_update().get(team=team_id, user=user_id)
+
+
 def _read_name(name: str) -> str:
     label = read_label(name, what="A saved view", longest=NAME_LENGTH, key_length=4 * NAME_LENGTH)
     if not label.name:
@@ -72,8 +75,4 @@ def _read_name(name: str) -> str:
 def _refuse_taken(view: SavedView, name: str) -> None:
     others = SavedView.objects.filter(team_id=view.team_id, user_id=view.user_id, name__iexact=name)
     if others.exclude(pk=view.pk).exists():
-        raise _taken(name)
-
-
-def _taken(name: str) -> NameTaken:
-    return NameTaken(f"You have a view called {name} already. Take another name, or delete that one.")
+        raise NameTaken(f"You have a view called {name} already. Take another name, or delete that one.")

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from studio.core.errors import BadInput
 from studio.library import tagging
@@ -23,7 +23,7 @@ from studio.library.tagging import (
 from studio.teams.models import Team
 from tests.factories import make_asset
 from tests.serving import wait_until
-from tests.together import at_once
+from tests.together import at_once, is_waited_for
 
 
 def tags_in_search(asset: Asset) -> list[str]:
@@ -154,17 +154,7 @@ def test_tag_that_is_given_while_another_is_exchanged_for_it_is_there_once(team:
         with transaction.atomic():
             add_tag(asset_ids=[asset.pk], tag=into)
             exchanged = pool.submit(at_once, [partial(exchange_tag, asset_ids=[asset.pk], tag=tag, into=into)])
-            wait_until(_is_waited_for)
+            wait_until(is_waited_for)
         assert exchanged.result() == [[asset.pk]]
     assert list(asset.asset_tags.values_list("tag", flat=True)) == [into.pk]
     assert tags_in_search(asset) == [f"tag:{into.pk}"]
-
-
-def _is_waited_for() -> bool:
-    """Whether somebody waits for this transaction to end."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid)"
-        )
-        [(is_so,)] = cursor.fetchall()
-    return bool(is_so)

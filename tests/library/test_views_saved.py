@@ -1,6 +1,10 @@
 """Saved views and duplicates: works, stranger, reader, bad input."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
+from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
@@ -12,6 +16,8 @@ from studio.library.queries import duplicate_groups, duplicates_of
 from studio.teams.models import Team
 from tests.conftest import ClientOf
 from tests.factories import make_asset, make_member, small_png
+from tests.serving import wait_until
+from tests.together import at_once, is_waited_for
 
 VIEWS = "/t/halden-co/library/views/"
 DUPLICATES = "/t/halden-co/library/duplicates/"
@@ -68,6 +74,19 @@ def test_names_are_unique_for_each_person(team: Team, viewer: User, member: User
     answer = client_of(viewer).post(VIEWS, {"name": "Owls", "query": "q=snow"})
     assert answer.status_code == 422
     assert "You have a view called Owls already." in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_view_that_is_made_while_another_takes_its_name_is_refused(team: Team, viewer: User) -> None:
+    view = saving.create_view(team=team, user=viewer, name="Foxes", query="q=fox")
+    make = partial(saving.create_view, team=team, user=viewer, name="Owls", query="q=owl")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            saving.rename_view(view=view, name="Owls")
+            made = pool.submit(at_once, [make], NameTaken)
+            wait_until(is_waited_for)
+        assert made.result() == [NameTaken]
+    assert kept(team) == [("Owls", "q=fox", False)]
 
 
 def test_fifty_views_are_the_most(team: Team, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
