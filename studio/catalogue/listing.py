@@ -12,7 +12,7 @@ from django.utils import timezone
 from studio.catalogue.models import HiddenModel, ImageModel, Price, Route
 from studio.catalogue.pricing import AUTO, PricePoint
 from studio.catalogue.queries import Offer, offers_of, successor_of
-from studio.catalogue.routing import Step, default_places, possible_steps, route_of
+from studio.catalogue.routing import Step, default_places, pause_of, possible_steps, route_of
 from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.models import Connection, PausedModel
 from studio.teams.models import Team
@@ -137,19 +137,17 @@ def arrangement_of(team: Team, model: ImageModel) -> Arrangement:
     steps = own or default_places(team, model)
     connections = {step.connection for step in steps}
     rows = PausedModel.objects.filter(connection__in=connections)
-    paused = set(rows.values_list("connection_id", "remote_name"))
+    paused = {(row[0], row[1]): row[2] for row in rows.values_list("connection_id", "remote_name", "kind")}
     others = [step for step in possible_steps(team, model) if step.connection not in connections]
     return Arrangement([Place(step, _trouble(step, paused)) for step in steps], bool(own), others)
 
 
-def _trouble(step: Step, paused: set[tuple[int, str]]) -> str:
+def _trouble(step: Step, paused_models: Mapping[tuple[int, str], str]) -> str:
     if step.via.has_ended or not step.via.enabled:
         return "Ended there"
     if not step.connection.enabled:
         return "Switched off"
-    if step.connection.paused_kind or (step.connection.pk, step.via.remote_name) in paused:
-        return "Paused"
-    return ""
+    return "Paused" if pause_of(step, paused_models) else ""
 
 
 def _label(protocol: str) -> str:

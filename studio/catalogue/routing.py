@@ -9,7 +9,8 @@ from typing import Final
 from django.db.models import F
 
 from studio.catalogue.models import ImageModel, Route
-from studio.providers.health import is_down
+from studio.providers.adapters.errors import QuotaUsedUp
+from studio.providers.health import is_down, rests_long
 from studio.providers.models import SECRETS, Connection, PausedModel
 from studio.teams.models import Team
 
@@ -19,6 +20,7 @@ PAUSES: Final = {
     "permission": "not open to the account at the provider",
     "insufficient_funds": "the account at the provider is empty",
     "address_refused": "the address of the provider is not allowed",
+    "quota_used_up": "the allowance at the provider is used up",
     "model_unavailable": "no longer offered by the provider",
     "model_maintenance": "under maintenance at the provider",
 }
@@ -62,13 +64,22 @@ def ways_for(team: Team, models: Collection[ImageModel]) -> Mapping[int, Ways]:
         else:
             places = [(each, model) for each in connections.values() if each.protocol == model.protocol]
         known = [Step(connection, via) for connection, via in places if connection is not None]
-        pauses = [
-            step.connection.paused_kind or paused.get((step.connection.pk, step.via.remote_name)) for step in known
-        ]
+        pauses = [pause_of(step, paused) for step in known]
         free = [step for step, pause in zip(known, pauses, strict=True) if not pause]
         steps = free if model.pk in routes else free[:1]
         ways[model.pk] = Ways(steps, _reason(steps, [pause for pause in pauses if pause]))
     return ways
+
+
+def pause_of(step: Step, paused_models: Mapping[tuple[int, str], str]) -> str:
+    """Return the kind of error for which a place is passed over, empty for none.
+
+    `paused_models` holds that of each model that pauses, by connection and name.
+    """
+    connection = step.connection
+    if not connection.paused_kind and rests_long(connection):
+        return QuotaUsedUp.kind
+    return connection.paused_kind or paused_models.get((connection.pk, step.via.remote_name), "")
 
 
 def steps_for(team: Team, models: Collection[ImageModel]) -> Mapping[int, list[Step]]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Greatest, Least, Now
@@ -82,6 +83,12 @@ def is_open(connection: Connection) -> bool:
 def is_down(connection: Connection) -> bool:
     """Whether the circuit is open and not even one call may try before a moment to come."""
     return is_open(connection) and connection.resume_at is not None and connection.resume_at > timezone.now()
+
+
+def rests_long(connection: Connection) -> bool:
+    """Whether nothing is sent for longer than a generation can wait, as where the allowance of a day is used up."""
+    until, longest = connection.resume_at, timedelta(seconds=settings.GENERATION_DEADLINE)
+    return until is not None and not is_open(connection) and until - timezone.now() > longest
 
 
 def resume(connection: Connection) -> None:

@@ -8,7 +8,8 @@ import time_machine
 from django.utils import timezone
 
 from studio.catalogue.errors import NotOffered
-from studio.catalogue.models import ImageModel, Price
+from studio.catalogue.listing import arrangement_of
+from studio.catalogue.models import ImageModel, Price, Route
 from studio.catalogue.pricing import Quote
 from studio.catalogue.queries import find_offer, models_for, note_of, price_at, shelf_for
 from studio.catalogue.services import sync_catalogue
@@ -145,6 +146,19 @@ def test_models_are_away_while_the_circuit_is_open(failures: int, minutes: int, 
 
     assert shown(team)["gpt-image-2"] == reason
     assert "gpt-image-2" in slugs(team)
+
+
+def test_connection_that_rests_for_longer_than_anybody_waits_is_passed_over(team: Team) -> None:
+    resting = connect(team, "OpenAI", resume_at=timezone.now() + timedelta(hours=3))
+    assert shown(team)["gpt-image-2"] == "the allowance at the provider is used up"
+    assert slugs(team) == []
+
+    shared = connect(None, "Shared")
+    model = ImageModel.objects.get(slug="gpt-image-2")
+    for position, connection in enumerate((resting, shared)):
+        Route.objects.create(team=team, model=model, position=position, connection=connection, via=model)
+    assert [step.connection for step in find_offer(team, "gpt-image-2").steps] == [shared]
+    assert [place.trouble for place in arrangement_of(team, model).places] == ["Paused", ""]
 
 
 def test_what_nobody_can_mend_is_not_shown(team: Team, other_team: Team) -> None:
