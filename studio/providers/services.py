@@ -154,7 +154,10 @@ def take_settings(
     if options != connection.options:
         connection.options = options
         _forget_test(connection)
-    address = _address(base_url) or adapter_of(connection).default_base_url
+    adapter = adapter_of(connection)
+    address = _address(base_url) or adapter.default_base_url
+    if not adapter.needs_secret and (address != adapter.default_base_url or secret.strip()):
+        raise ConnectionRefused("Practice pictures are drawn on this machine: there is no address and no key to set.")
     if address != connection.base_url:
         _move(connection, address, secret=secret)
     elif secret.strip():
@@ -174,9 +177,11 @@ def check_base_url(address: str) -> None:
         port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError as error:
         raise ConnectionRefused("The base URL is not an address.", field="base_url") from error
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username or parts.query or parts.fragment:
+    named = parts.hostname and all(sign.isalnum() or sign in ".-_:" for sign in parts.hostname)
+    plain = named and all(sign.isprintable() and not sign.isspace() for sign in address)
+    if parts.scheme not in DEFAULT_PORTS or not plain or parts.username or parts.query or parts.fragment:
         raise ConnectionRefused("The base URL must look like https://api.example.com/v1.", field="base_url")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
     if parts.scheme == "http" and f"{host}:{port}" not in settings.PRIVATE_HOSTS:
         raise ConnectionRefused(
             "The base URL must be https. Plain http is only for places that the operator lists in PRIVATE_HOSTS.",

@@ -147,6 +147,9 @@ def test_removed_connection_is_out_of_use_and_its_name_free(ours: Connection, ow
         ("javascript:alert(1)", "must look like"),
         ("ftp://api.example.com", "must look like"),
         ("https://", "must look like"),
+        ("https://api example.com/v1", "must look like"),
+        ("https://api.example.com/v1\r\nX: y", "must look like"),
+        ("https://api.example.com|/v1", "must look like"),
         ("https://name:word@api.example.com/v1", "must look like"),
         ("https://api.example.com/v1?x=1", "must look like"),
         ("https://api.example.com:99999/v1", "not an address"),
@@ -162,6 +165,15 @@ def test_forbidden_address_is_refused(team: Team, address: str, says: str) -> No
         create_connection(team=team, name="X", protocol="openai", base_url=address, secret=SECRET, actor=None)
     assert refused.value.field == "base_url"
     assert not Connection.objects.exists()
+
+
+@pytest.mark.parametrize("told", [{"base_url": "https://api.example.com/v1"}, {"secret": SECRET}])
+def test_practice_takes_no_address_and_no_key(team: Team, told: dict[str, Any]) -> None:
+    with pytest.raises(ConnectionRefused, match="no address and no key"):
+        create_connection(team=team, name="X", protocol="rehearsal", actor=None, **told)
+    made = create_connection(team=team, name="X", protocol="rehearsal", actor=None, base_url="rehearsal://studio")
+    with pytest.raises(ConnectionRefused, match="no address and no key"):
+        update(made, **told)
 
 
 def test_private_address_is_taken_where_the_operator_lists_it(team: Team, settings: Settings) -> None:
