@@ -21,7 +21,7 @@ class StepForm(forms.Form):
     def __init__(self, data: object = None, *, steps: Sequence[Step]) -> None:
         super().__init__(data)  # type: ignore[arg-type]  # Django's stubs know no QueryDict here
         self._steps = {f"{step.connection.pk}:{step.via.pk}": step for step in steps}
-        choices = [(key, f"{step.connection.name} ({step.via.title})") for key, step in self._steps.items()]
+        choices = [(key, f"{step.connection.name}, as {step.via.title}") for key, step in self._steps.items()]
         self.fields["step"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
 
     @property

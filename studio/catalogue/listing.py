@@ -146,7 +146,7 @@ def _trouble(step: Step, paused_models: Mapping[tuple[int, str], str]) -> str:
     if step.via.has_ended or not step.via.enabled:
         return "Ended there"
     if not step.connection.enabled:
-        return "Switched off"
+        return "Paused by an admin"
     return "Paused" if pause_of(step, paused_models) else ""
 
 

@@ -32,7 +32,7 @@ class ConnectionForm(forms.Form):
     )
     secret = SecretField()
     max_in_flight = forms.IntegerField(label="At once", min_value=1, max_value=MOST, initial=1000)
-    per_minute = forms.IntegerField(label="Pictures a minute", min_value=1, max_value=MOST, required=False)
+    per_minute = forms.IntegerField(label="Per minute", min_value=1, max_value=MOST, required=False)
 
     def __init__(self, data: Any = None, *, protocol: str, connection: Connection | None = None) -> None:
         adapter = ADAPTERS[protocol]
@@ -45,7 +45,7 @@ class ConnectionForm(forms.Form):
 
     def _shape(self, adapter: Adapter, connection: Connection | None) -> None:
         self.fields["max_in_flight"].help_text = "Generations under way at the same time; more wait in the queue."
-        self.fields["per_minute"].help_text = "What the account allows; more wait in the queue."
+        self.fields["per_minute"].help_text = "Pictures that the account allows; more wait in the queue."
         if not adapter.needs_secret:
             del self.fields["base_url"], self.fields["secret"]
         elif connection is None:

@@ -29,6 +29,7 @@ _WORDS: Final = {
     "insufficient_funds": "No money",
     "address_refused": "Address refused",
 }
+_FAILING: Final = Badge("Failing", "bad", "circle-alert")
 WIDTH, HEIGHT, MARGIN = 80.0, 24.0, 2.0
 
 
@@ -70,9 +71,11 @@ class Row:
         """How it is, in a word."""
         if self.is_testing:
             return Badge("Testing", "busy", "loader-circle")
-        return self._trouble() or self._figures()
+        return self.trouble or self._figures()
 
-    def _trouble(self) -> Badge | None:
+    @property
+    def trouble(self) -> Badge | None:
+        """What is wrong with it, also while a test is under way."""
         connection = self.connection
         if not connection.enabled:
             return Badge("Paused by an admin", "warn", "pause")
@@ -82,24 +85,27 @@ class Row:
             return Badge("Circuit open", "bad", "circle-alert")
         if connection.resume_at is not None and connection.resume_at > timezone.now():
             return Badge("Rate limited", "warn", "clock")
-        return None
+        calls = self.health.calls
+        return _FAILING if calls >= ENOUGH_CALLS and self.health.succeeded < GOOD_SHARE * calls else None
 
     def _figures(self) -> Badge:
         health = self.health
         if not health.calls:
             return Badge("Not used today" if self.last_success else "Never used", "", "clock")
-        if health.calls >= ENOUGH_CALLS and health.succeeded < GOOD_SHARE * health.calls:
-            return Badge("Failing", "bad", "circle-alert")
         if health.median and health.median_lately and health.median_lately > SLOW * health.median:
             return Badge("Slow", "warn", "triangle-alert")
         return Badge("Healthy", "ok", "check")
 
     def _failed_test(self) -> str:
         """The kind of error that the last test met, unless a call has succeeded since."""
-        connection, since = self.connection, self.last_success
-        if connection.test_state != TestState.FAILED or connection.tested_at is None:
+        if self.connection.test_state != TestState.FAILED or not self._test_is_last_word:
             return ""
-        return "" if since and since > connection.tested_at else str(connection.test_report.get("error", "failed"))
+        return str(self.connection.test_report.get("error", "failed"))
+
+    @property
+    def _test_is_last_word(self) -> bool:
+        tested, since = self.connection.tested_at, self.last_success
+        return tested is not None and not (since and since > tested)
 
     @property
     def why(self) -> str:
@@ -111,6 +117,9 @@ class Row:
             return ADMIN_MESSAGES.get(kind, "")
         if is_open(connection):
             return "The provider failed several times in a row. One call at a time tries whether it is back."
+        if self.trouble == _FAILING:
+            failed = self.health.calls - self.health.succeeded
+            return f"{failed:,} of {self.health.calls:,} calls failed. The attempts of each generation say why."
         return ""
 
     @property
@@ -133,9 +142,15 @@ class Row:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What the last test showed, empty unless it passed."""
-        passed = self.connection.test_state == TestState.PASSED
-        return dict(self.connection.test_report) if passed else {}
+        """What the last test showed, empty unless it passed; that ends every pause, so one there is came later."""
+        connection = self.connection
+        holds = connection.test_state == TestState.PASSED and not connection.paused_kind and not is_open(connection)
+        return dict(connection.test_report) if holds else {}
+
+    @property
+    def checked(self) -> str:
+        """What a test has just shown that passed: nothing once a call has succeeded since."""
+        return str(self.report.get("checked", "")) if self._test_is_last_word else ""
 
     @property
     def median(self) -> str:

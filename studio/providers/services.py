@@ -197,6 +197,10 @@ def _move(connection: Connection, base_url: str, *, secret: str) -> None:
     """Give an unsaved connection its address and the secret for it; no secret of another address stays behind."""
     if adapter_of(connection).needs_secret:
         check_base_url(base_url)
+        if connection.pk and not secret.strip():
+            raise ConnectionRefused(
+                "Another base URL needs its key: the one that is kept never goes there.", field="secret"
+            )
         connection.secret = _secret(secret)
     connection.base_url = base_url
     connection.earlier_secret = connection.hook_secret = ""

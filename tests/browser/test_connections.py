@@ -113,7 +113,7 @@ def test_six_providers_are_added_and_generate_and_edit(
         add(visitor, protocol, emulator, look=protocol == "cloudflare")
     # The worker tests each, and the lines say so by themselves.
     for protocol, emulator in emulators.items():
-        expect(line_of(visitor, protocol).get_by_text("Never used")).to_be_visible()
+        expect(line_of(visitor, protocol)).to_contain_text(re.compile(r"Never used.*Tested \S+\. \S", re.DOTALL))
         expect(line_of(visitor, protocol)).to_contain_text(f"key ending {emulator.key[-4:]}")
 
     visitor.go("studio/")
@@ -168,7 +168,14 @@ def test_rejected_key_is_seen_and_replaced(
     visitor.inspect("connections-rejected")
 
     line.get_by_role("link", name="Fix key").click()
+    expect(page.get_by_label("New API key")).to_be_focused()
     visitor.inspect("connection-rejected")
+    page.get_by_label("New API key").fill(" ")
+    with visitor.ears.expecting("status of 422"):
+        page.get_by_role("button", name="Replace and test").click()
+        expect(page.get_by_text("This field is required.")).to_be_visible()
+    # It is at the end of a long page.
+    expect(page.get_by_label("New API key")).to_be_focused()
     page.get_by_label("New API key").fill(emulator.key)
     page.get_by_role("button", name="Replace and test").click()
     expect(page.get_by_text("The key is accepted")).to_be_visible()
@@ -200,9 +207,9 @@ def test_connection_without_javascript(
     visitor.go("team/providers/")
     add(visitor, "pixapi", emulators["pixapi"])
     page.get_by_role("link", name="Pixapi, emulated", exact=True).click()
-    page.get_by_label("Pictures a minute").fill("7")
+    page.get_by_label("Per minute").fill("7")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_label("Pictures a minute")).to_have_value("7")
+    expect(page.get_by_label("Per minute")).to_have_value("7")
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text("Paused by an admin")).to_be_visible()
     page.get_by_role("button", name="Resume").click()

@@ -246,7 +246,7 @@ def test_route_is_built_and_ordered_without_script(
     before = text_of(client.get(TWO))
     assert "no order set" in before
     assert "provably did not accept the request" in before
-    assert f'<option value="{other.pk}:{via.pk}">Cloudflare (GPT Image 2 (Cloudflare))</option>' in before
+    assert f'<option value="{other.pk}:{via.pk}">Cloudflare, as GPT Image 2 (Cloudflare)</option>' in before
     assert 'value="up"' not in before
 
     added = client.post(TWO + "route/", {"step": f"{other.pk}:{via.pk}"})
@@ -310,7 +310,7 @@ def test_route_refuses_what_is_no_change_of_it(
 @pytest.mark.parametrize(
     ("change", "said", "in_list"),
     [
-        ({"enabled": False}, "Switched off", "No connection can be asked"),
+        ({"enabled": False}, "Paused by an admin", "No connection can be asked"),
         ({"paused_kind": "auth"}, "Paused", "The provider rejects the key"),
     ],
 )

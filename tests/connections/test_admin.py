@@ -95,7 +95,7 @@ def test_protocol_stays_and_another_address_asks_for_the_secret(
     moved = {**ASKED, "base_url": "https://elsewhere.example/v1", "protocol": "pixapi"}
 
     refused = client_of(operator).post(path, {**moved, "new_secret": ""})
-    assert "This connection needs a secret key." in refused.content.decode()
+    assert "Another base URL needs its key" in refused.content.decode()
     client_of(operator).post(path, {**moved, "new_secret": "sk-for-elsewhere-0123"})
 
     ours.refresh_from_db()

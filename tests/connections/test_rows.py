@@ -62,9 +62,30 @@ def test_failed_test_counts_until_a_call_succeeds() -> None:
     assert (after.badge.label, after.why, after.said, after.needs_key) == ("Healthy", "", "", False)
 
 
-def test_report_is_that_of_a_test_that_passed() -> None:
-    assert row(test_state="passed", test_report={"checked": "Well."}).report == {"checked": "Well."}
+def test_report_is_that_of_a_test_that_passed_unless_a_pause_came_later() -> None:
+    passed: dict[str, Any] = {"test_state": "passed", "tested_at": NOW, "test_report": {"checked": "Well."}}
+    assert row(**passed).report == {"checked": "Well."}
+    assert row(**passed, paused_kind="insufficient_funds").report == {}
+    assert row(**passed, failures=5).report == {}
     assert row(test_state="failed", test_report={"error": "auth"}).report == {}
+
+
+def test_what_a_test_has_shown_counts_until_a_call_succeeds() -> None:
+    passed: dict[str, Any] = {"test_state": "passed", "tested_at": NOW, "test_report": {"checked": "Well."}}
+    assert row(**passed, last_success=None).checked == "Well."
+    assert row(**passed, last_success=NOW - timedelta(minutes=1)).checked == "Well."
+    assert row(**passed, last_success=NOW + timedelta(minutes=1)).checked == ""
+
+
+def test_trouble_is_named_while_a_test_is_under_way() -> None:
+    shown = row(paused_kind="insufficient_funds", test_state="running", tested_at=NOW + timedelta(hours=1))
+    assert (shown.badge.label, shown.trouble and shown.trouble.label) == ("Testing", "No money")
+
+
+def test_failing_connection_says_how_many_calls_failed() -> None:
+    failing = Health(calls=1200, succeeded=190, median=1.0)
+    assert row(failing).why == "1,010 of 1,200 calls failed. The attempts of each generation say why."
+    assert row(failing, resume_at=NOW + timedelta(hours=1)).why == ""
 
 
 @pytest.mark.parametrize(

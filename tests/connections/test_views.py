@@ -129,7 +129,7 @@ def test_list_says_why_one_is_paused_and_offers_the_cure(ours: Connection, owner
     PausedModel.objects.create(connection=ours, remote_name="gpt-image-2", kind="model_unavailable", note="Gone.")
     answer = client_of(owner).get(PAGE)
     assert "Key rejected" in text(answer)
-    assert f'href="{url(ours)}#key"' in answer.content.decode()
+    assert f'href="{url(ours)}#id_new_secret"' in answer.content.decode()
 
     page = client_of(owner).get(url(ours))
     assert "&lt;b&gt;Incorrect&lt;/b&gt; key" in page.content.decode()
@@ -319,7 +319,7 @@ def test_another_address_needs_its_key_and_is_tested(
     client, moved = client_of(owner), kept(ours, base_url="https://elsewhere.example/v1")
     refused = client.post(url(ours), moved)
     assert refused.status_code == 422
-    assert "This connection needs a secret key." in text(refused)
+    assert "Another base URL needs its key: the one that is kept never goes there." in text(refused)
     ours.refresh_from_db()
     assert ours.base_url == "https://api.openai.com/v1"
 

@@ -189,6 +189,11 @@ def test_control_looks_like_its_widget(name, kind, classes):
     assert classes in html if classes else "class=" not in html
 
 
+def test_control_that_was_refused_takes_the_focus():
+    assert " autofocus" in studio.control(Sample({})["email"])
+    assert "autofocus" not in studio.control(Sample()["email"])
+
+
 @pytest.mark.parametrize(("name", "placeholder"), [("email", ""), ("address", "nils@halden.example")])
 def test_control_drops_a_placeholder_that_repeats_the_label(name, placeholder):
     assert f'placeholder="{placeholder}"' in studio.control(Sample()[name])

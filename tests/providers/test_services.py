@@ -55,7 +55,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_another_address_asks_for_the_secret_anew(ours: Connection) -> None:
-    with pytest.raises(ConnectionRefused, match="needs a secret key") as refused:
+    with pytest.raises(ConnectionRefused, match="needs its key") as refused:
         update(ours, base_url="https://elsewhere.example/v1")
     assert refused.value.field == "secret"
     ours.refresh_from_db()

@@ -187,7 +187,8 @@ def _shapes() -> Mapping[str, SafeString]:
 def control(field: BoundField, classes: str = "") -> SafeString:
     """A form field's widget in the look that fits it: text, choice, long text; ticks and radios stay as they are.
 
-    A placeholder that only says the label again, as allauth's do, is left out.
+    The first that was refused takes the focus, wherever on the page it stands. A placeholder that only says the label
+    again, as allauth's do, is left out.
     """
     widget = field.field.widget
     if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
@@ -197,6 +198,8 @@ def control(field: BoundField, classes: str = "") -> SafeString:
     attrs: dict[str, str | bool] = {"class": " ".join([look, *widget.attrs.get("class", "").split(), *classes.split()])}
     if str(widget.attrs.get("placeholder", "")).casefold().startswith(str(field.label).casefold()):
         attrs["placeholder"] = ""
+    if field.errors:
+        attrs["autofocus"] = True
     return field.as_widget(attrs=attrs)
 
 
