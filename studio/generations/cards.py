@@ -16,6 +16,8 @@ from studio.library.models import Asset
 
 # Sending the same words again would fail the same way.
 CHANGE_FIRST: Final = frozenset({"content_refused", "invalid_request", "unsupported"})
+# Nor is a model that is gone there again.
+_FAILS_AGAIN: Final = CHANGE_FIRST | {"model_unavailable"}
 STRIP_LENGTH: Final = 4
 
 
@@ -142,7 +144,7 @@ class Card:
     @property
     def change_first(self) -> bool:
         """Whether the same request would fail again."""
-        return self.generation.reason in CHANGE_FIRST
+        return self.generation.reason in _FAILS_AGAIN
 
     @property
     def settings(self) -> tuple[str, str]:

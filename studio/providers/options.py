@@ -63,7 +63,7 @@ OPTIONS: Final[Mapping[str, Sequence[Option]]] = {
         Option(
             "previews",
             "Previews",
-            help="Unfinished pictures, shown while one is made. They are billed, and pictures are asked for one by one.",
+            help="Unfinished pictures, shown while one is made. They are billed, and several are asked for one by one.",
             choices=[("0", "None"), ("1", "1"), ("2", "2"), ("3", "3")],
             most=3,
         ),

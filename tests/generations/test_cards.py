@@ -67,9 +67,12 @@ def test_card_of_a_waiting_provider_says_when_it_tries_again(team: Team, member:
     assert "Provider is busy, tries again at 18 Nov 2126 ." in shown
 
 
-def test_card_after_a_refused_prompt_offers_to_edit_it(team: Team, member: User, client_of: ClientOf) -> None:
+@pytest.mark.parametrize("reason", ["content_refused", "model_unavailable"])
+def test_card_of_what_would_fail_again_offers_to_edit_it(
+    reason: str, team: Team, member: User, client_of: ClientOf
+) -> None:
     generation = show(team, member, Is.FAILED)
-    Generation.objects.update(reason="content_refused")
+    Generation.objects.update(reason=reason)
 
     shown = text(client_of(member).get(f"{CREATE}{generation.pk}/", headers=HTMX))
 
