@@ -2,13 +2,13 @@
 
 from celery import shared_task
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 
 from studio.catalogue.models import ImageModel
 from studio.catalogue.queries import models_for, offers_of, successor_of
 from studio.catalogue.upkeep import claim_ends_to_tell, note_announced_ends
+from studio.core.letters import send_to_each
 from studio.teams.models import Team
 from studio.teams.queries import admin_addresses
 
@@ -34,5 +34,4 @@ def tell_end(model_id: int, team_id: int) -> None:
         "base_url": settings.BASE_URL,
     }
     subject = render_to_string("catalogue/email/ending_subject.txt", context).strip()
-    for address in admin_addresses(team_id):
-        send_mail(subject, render_to_string("catalogue/email/ending_message.txt", context), None, [address])
+    send_to_each(admin_addresses(team_id), subject, render_to_string("catalogue/email/ending_message.txt", context))

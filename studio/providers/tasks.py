@@ -2,10 +2,10 @@
 
 from celery import shared_task
 from django.conf import settings
-from django.core.mail import send_mail
 from django.template.loader import render_to_string
 
 from studio.accounts.models import User
+from studio.core.letters import send_to_each
 from studio.providers.adapters.errors import ADMIN_MESSAGES
 from studio.providers.models import Connection, PausedModel
 from studio.teams.queries import admin_addresses
@@ -30,8 +30,7 @@ def tell_paused(connection_id: int, remote_name: str) -> None:
         "base_url": settings.BASE_URL,
     }
     subject = render_to_string("providers/email/paused_subject.txt", context).strip()
-    for address in addresses:
-        send_mail(subject, render_to_string("providers/email/paused_message.txt", context), None, [address])
+    send_to_each(addresses, subject, render_to_string("providers/email/paused_message.txt", context))
 
 
 def _addresses(connection: Connection) -> list[str]:

@@ -1,10 +1,14 @@
 """Mail to whoever can mend a connection that pauses."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from studio.accounts.models import User
@@ -87,3 +91,24 @@ def test_operators_hear_of_a_shared_connection(
     fail(shared, Unauthorised("No."), django_capture_on_commit_callbacks)
     assert [letter.to for letter in mail.outbox] == [[operator.email]]
     assert f"/admin/providers/connection/{shared.pk}/change/" in mail.outbox[0].body
+
+
+def test_address_that_the_mail_server_refuses_keeps_nobody_else_from_hearing(
+    ours: Connection,
+    owner: User,
+    admin: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    send = EmailBackend.send_messages
+
+    def refuse_the_owner(backend: EmailBackend, letters: Sequence[EmailMessage]) -> int:
+        if letters[0].to == [owner.email]:
+            raise SMTPRecipientsRefused({owner.email: (550, b"No such person.")})
+        return send(backend, letters)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse_the_owner)
+
+    fail(ours, Unauthorised("The provider answered 401."), django_capture_on_commit_callbacks)
+
+    assert [letter.to for letter in mail.outbox] == [[admin.email]]
