@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from studio.accounts.models import User
 from studio.catalogue.services import sync_catalogue
 from studio.connections.forms import SecretField
-from studio.connections.services import begin_test
+from studio.connections.services import begin_test, change_connection, refuse_while_calling
 from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.errors import ConnectionRefused
 from studio.providers.models import Connection
@@ -22,7 +22,6 @@ from studio.providers.services import (
     remove_connection,
     set_enabled,
     take_settings,
-    update_connection,
 )
 
 
@@ -53,6 +52,8 @@ class ConnectionForm(forms.ModelForm[Connection]):
         tried.protocol = tried.protocol or cleaned["protocol"]
         try:
             take_settings(tried, **settings_in(cleaned))
+            if tried.pk and tried.base_url != self.instance.base_url:
+                refuse_while_calling(tried)
         except ConnectionRefused as refused:
             field = {"secret": "new_secret"}.get(refused.field, refused.field)
             raise forms.ValidationError({field if field in self.fields else "options": refused.message}) from refused
@@ -95,7 +96,7 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
         """Write it as the page of a team does: by the same rules, and on record."""
         actor, cleaned = _actor(request), form.cleaned_data
         if change:
-            update_connection(connection=obj, actor=actor, **settings_in(cleaned))
+            change_connection(connection=obj, actor=actor, **settings_in(cleaned))
         else:
             made = create_connection(team=obj.team, protocol=obj.protocol, actor=actor, **settings_in(cleaned))
             obj.pk = made.pk

@@ -8,10 +8,11 @@ from django.db import transaction
 from studio.accounts.models import User
 from studio.catalogue.services import sync_catalogue
 from studio.connections.tasks import test_connection
+from studio.generations.models import LIVE_STATES, Attempt, AttemptState
 from studio.providers import testing
 from studio.providers.errors import ConnectionRefused
 from studio.providers.models import Connection
-from studio.providers.services import create_connection
+from studio.providers.services import create_connection, update_connection
 from studio.teams.models import Team
 
 MOST_CONNECTIONS: Final = 100
@@ -50,6 +51,32 @@ def add_connection(
     sync_catalogue()
     begin_test(connection)
     return connection
+
+
+@transaction.atomic
+def change_connection(*, connection: Connection, actor: User, base_url: str, **facts: Any) -> Connection:
+    """Change a connection as `update_connection` does; not its address while calls to the one of now are under way.
+
+    Raises ConnectionRefused.
+    """
+    before = Connection.objects.values_list("base_url", flat=True).get(pk=connection.pk)
+    changed = update_connection(connection=connection, actor=actor, base_url=base_url, **facts)
+    if changed.base_url != before:
+        refuse_while_calling(changed)
+    return changed
+
+
+def refuse_while_calling(connection: Connection) -> None:
+    """Refuse another address as long as calls have not ended: jobs would be asked for, and calls repeated, elsewhere.
+
+    Raises ConnectionRefused.
+    """
+    under_way = Attempt.objects.filter(connection=connection, ended_at=None, generation__state__in=LIVE_STATES)
+    if under_way.exclude(state=AttemptState.PLANNED, possible_cost=False).exists():
+        raise ConnectionRefused(
+            "Calls to the address of now are under way. Pause this connection until they have ended, or add another.",
+            field="base_url",
+        )
 
 
 @transaction.atomic

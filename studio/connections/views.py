@@ -19,7 +19,7 @@ from studio.providers.adapters.registry import ADAPTERS
 from studio.providers.errors import ConnectionRefused
 from studio.providers.gateway import adapter_of
 from studio.providers.models import Connection
-from studio.providers.services import remove_connection, rotate_secret, set_enabled, update_connection
+from studio.providers.services import remove_connection, rotate_secret, set_enabled
 from studio.providers.testing import is_running
 from studio.teams.access import TeamRequest, team_required
 from studio.teams.models import Role
@@ -77,7 +77,7 @@ def edit(request: TeamRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _edit_page(request, connection, form=form)
     try:
-        changed = update_connection(connection=connection, actor=request.user, **form.facts())
+        changed = services.change_connection(connection=connection, actor=request.user, **form.facts())
     except ConnectionRefused as refused:
         form.take(refused)
         return _edit_page(request, connection, form=form)

@@ -6,10 +6,12 @@ from django.urls import reverse
 from studio.accounts.models import User
 from studio.audit.actions import Action
 from studio.audit.models import AuditEvent
+from studio.generations.models import AttemptState
 from studio.providers.models import Connection
 from studio.providers.services import create_connection
 from studio.teams.models import Team
 from tests.conftest import ClientOf
+from tests.connections.conftest import Called
 
 SECRET = "sk-one-secret-0123456789"
 ASKED = {
@@ -43,6 +45,21 @@ def test_change_keeps_secret_and_team_and_is_on_record(
     event = AuditEvent.objects.get(action=Action.CONNECTION_CHANGED)
     assert (event.team_id, event.actor_id, event.subject) == (team.pk, operator.pk, "Ours")
     assert "max_in_flight" in event.data["changed"]
+
+
+@pytest.mark.breaks_invariants
+def test_address_stays_while_calls_to_it_are_under_way(
+    operator: User, ours: Connection, client_of: ClientOf, called: Called
+) -> None:
+    called(ours, None, state=AttemptState.SENT, ended_at=None, error_kind="")
+    path = reverse("admin:providers_connection_change", args=[ours.pk])
+    moved = {**ASKED, "base_url": "https://elsewhere.example/v1", "new_secret": "sk-another-9876543210"}
+
+    answer = client_of(operator).post(path, moved)
+
+    assert "Calls to the address of now are under way." in answer.content.decode()
+    ours.refresh_from_db()
+    assert (ours.base_url, ours.secret) == ("https://api.openai.com/v1", SECRET)
 
 
 def test_new_secret_is_on_record_without_its_value(operator: User, ours: Connection, client_of: ClientOf) -> None:

@@ -2,20 +2,22 @@
 
 import re
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.utils import timezone
 from pytest_django import Settings
 
 from studio.accounts.models import User
 from studio.audit.actions import Action
 from studio.audit.models import AuditEvent
 from studio.catalogue.models import ImageModel
-from studio.connections import views
+from studio.connections import services, views
 from studio.connections.services import MOST_CONNECTIONS
 from studio.connections.tasks import test_connection as tell_worker
-from studio.generations.models import Generation
+from studio.generations.models import AttemptState, Generation
 from studio.providers import testing
 from studio.providers.models import Connection, PausedModel
 from studio.providers.services import create_connection, remove_connection
@@ -297,6 +299,34 @@ def test_damaged_catalogue_file_adds_nothing(
     assert not Connection.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({"state": AttemptState.SENT}, 422),
+        ({"state": AttemptState.ACCEPTED, "remote_id": "job-1", "poll_at": timezone.now()}, 422),
+        ({"state": AttemptState.PLANNED, "possible_cost": True}, 422),
+        ({"state": AttemptState.PLANNED, "sent_at": None}, 302),
+        ({"state": AttemptState.FAILED, "ended_at": timezone.now()}, 302),
+    ],
+)
+@pytest.mark.breaks_invariants
+def test_address_stays_while_calls_to_it_are_under_way(
+    facts: dict[str, Any], status: int, ours: Connection, owner: User, client_of: ClientOf, called: Called
+) -> None:
+    called(ours, None, **{"ended_at": None, "error_kind": "", **facts})
+    moved = {**ASKED, "name": "Ours", "base_url": "https://elsewhere.example/v1", "secret": OTHER}
+
+    answer = client_of(owner).post(f"{PAGE}{ours.pk}/", moved)
+
+    assert answer.status_code == status
+    ours.refresh_from_db()
+    assert ours.secret == (SECRET if status == 422 else OTHER)
+    if status == 422:
+        assert "Calls to the address of now are under way." in text(answer)
+        kept = client_of(owner).post(f"{PAGE}{ours.pk}/", {**ASKED, "name": "Ours", "secret": ""})
+        assert kept.status_code == 302
+
+
 def test_settings_are_saved_and_the_key_stays(ours: Connection, owner: User, client_of: ClientOf) -> None:
     answer = client_of(owner).post(url(ours), kept(ours, name="EU", option_project="proj_1", per_minute="7"))
     assert answer.status_code == 302
@@ -414,10 +444,12 @@ def test_remove_asks_first_and_says_what_waits(
 
 
 @pytest.mark.parametrize(
-    ("tail", "act", "asked"), [("", "update_connection", ASKED), ("key/", "rotate_secret", {"secret": OTHER})]
+    ("tail", "place", "act", "asked"),
+    [("", services, "change_connection", ASKED), ("key/", views, "rotate_secret", {"secret": OTHER})],
 )
 def test_change_of_a_connection_that_is_removed_meanwhile_finds_nothing(
     tail: str,
+    place: ModuleType,
     act: str,
     asked: dict[str, str],
     ours: Connection,
@@ -425,13 +457,13 @@ def test_change_of_a_connection_that_is_removed_meanwhile_finds_nothing(
     client_of: ClientOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    change = getattr(views, act)
+    change = getattr(place, act)
 
     def remove_first(**facts: Any) -> Any:
         remove_connection(connection=ours, actor=None)
         return change(**facts)
 
-    monkeypatch.setattr(views, act, remove_first)
+    monkeypatch.setattr(place, act, remove_first)
 
     answer = client_of(owner).post(url(ours, tail), asked)
 
