@@ -13,6 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from studio.catalogue.pricing import AUTO, NotOffered
 from studio.catalogue.queries import price_at
@@ -56,13 +57,17 @@ def file_key(attempt: Attempt, index: int) -> uuid.UUID:
 
 
 def mark_sent(claim: Claim) -> list[Attempt]:
-    """Commit that the planned calls are about to leave and return them; after a cancel there are none."""
+    """Commit that the planned calls are about to leave and return them; after a cancel there are none.
+
+    One that is to be repeated waits for its time.
+    """
     with fenced(claim) as generation:
         planned = generation.attempts.filter(state=AttemptState.PLANNED)
         if generation.cancel_requested_at is not None:
             cancel_unsent(generation)
             return []
-        planned.update(state=AttemptState.SENT, sent_at=Now(), fence=claim.fence)
+        if generation.next_try_at is None or generation.next_try_at <= timezone.now():
+            planned.update(state=AttemptState.SENT, sent_at=Now(), fence=claim.fence)
         # By the fence, not by what was planned: repeated after a commit whose answer was lost, it finds the same calls.
         sent = generation.attempts.filter(state=AttemptState.SENT, fence=claim.fence)
         return list(sent.select_related("connection", "via", "generation__model").order_by("number"))

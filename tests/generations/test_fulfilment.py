@@ -30,6 +30,7 @@ from studio.ledger.models import Entry, HoldState
 from studio.ledger.queries import balance
 from studio.library.models import Asset
 from studio.providers.adapters.base import Answer
+from studio.providers.adapters.rehearsal import RehearsalAdapter
 from studio.providers.models import Connection
 from studio.providers.services import create_connection, rotate_secret
 from studio.teams.models import Team
@@ -460,6 +461,24 @@ def test_resume_of_what_was_said_of_a_replaced_key_pauses_nothing_and_does_not_t
     Generation.objects.update(next_try_at=None)
     assert outcome(fulfilled(openai, generation)) == (GenerationState.SUCCEEDED, Counter(delivered=1))
     assert emulator.stats()["requests"] == 1
+
+
+def test_resume_repeats_a_call_that_is_held_back_no_sooner_than_it_may(
+    team: Team, member: User, rehearsal: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RehearsalAdapter, "resends", True)
+    Connection.objects.update(options={"failure": "rate_limited"})
+    generation = submit(team, member, n=1)
+    claim = claim_next(connection_id=rehearsal.pk, worker="dead")
+    assert claim is not None
+    mark_sent(claim)
+    lose_worker(generation)
+
+    fulfilment.resume(generation.pk)
+
+    states = list(generation.attempts.order_by("number").values_list("state", flat=True))
+    assert states == [AttemptState.FAILED, AttemptState.PLANNED]
+    assert fresh(generation).state == GenerationState.QUEUED
 
 
 def test_mark_sent_repeated_finds_the_same_calls(team: Team, member: User, openai: Connection) -> None:
