@@ -132,6 +132,7 @@ def test_list_says_why_one_is_paused_and_offers_the_cure(ours: Connection, owner
     answer = client_of(owner).get(PAGE)
     assert "Key rejected" in text(answer)
     assert f'href="{url(ours)}#id_new_secret"' in answer.content.decode()
+    assert "Paused here: gpt-image-2. A test that passes ends that." in text(answer)
 
     page = client_of(owner).get(url(ours))
     assert "&lt;b&gt;Incorrect&lt;/b&gt; key" in page.content.decode()
