@@ -9,6 +9,7 @@
 //   grid:refresh (sent to the document): pictures were changed elsewhere; what is in reach is fetched anew.
 
 import { layOut } from "./justify.js";
+import { cutOff, endIn, fetchLeaf, tilesIn } from "./leaves.js";
 
 const MOST_LEAVES = 3;
 const KEPT_IN_MEMORY = 12;
@@ -23,7 +24,6 @@ const partOf = ({ href }) => {
   if (!url.searchParams.has("cursor")) url.searchParams.set("cursor", "");
   return addressOf(url);
 };
-export const tilesIn = (node) => [...node.querySelectorAll(".tile")];
 export const linkOf = (tile) => tile?.querySelector(":scope > a");
 
 export class Grid {
@@ -94,6 +94,36 @@ export class Grid {
     if (href) this.pages.push({ href, master: null, height: page.height, leaf: null, isFull: false });
   }
 
+  // Two pages that are both there, of which the first does not end any more where the next one begins: what the first has
+  // of the next one leaves it, and what is between them gets a page of its own, without a height until it is there.
+  join(page) {
+    const index = this.pages.indexOf(page);
+    const next = this.pages[index + 1];
+    const leaf = page && (page.master ?? (page.isFull && page.leaf));
+    const other = next?.leaf && (next.master ?? (next.isFull && next.leaf));
+    if (!leaf || !other || leaf.dataset.next === next.href) return;
+    const repeats = endIn(leaf, other);
+    const href = leaf.dataset.next;
+    if (!page.master) page.isFull = false; // fetched anew first
+    else if (repeats.length) {
+      cutOff(leaf, repeats, { other, href: next.href });
+      page.isFull = false;
+    } else if (href && other.querySelector(".tile")) {
+      this.pages.splice(index + 1, 0, { href, master: null, height: 0, leaf: null, isFull: false });
+    } else {
+      next.leaf.remove();
+      this.pages.splice(index + 1, 1);
+      this.follow(page, href);
+      this.join(page);
+    }
+  }
+
+  // What is on the screen of the next page is being fetched anew: only then is it known where this one ends.
+  isEndUnknown(page) {
+    const next = this.pages[this.pages.indexOf(page) + 1];
+    return Boolean(next?.leaf?.querySelector(".tile") && !next.isFull && !next.master && !next.note);
+  }
+
   // Which leaves should be there, then at most one of them filled, before the frame shows how high it was guessed. Their
   // pictures follow in tasks of their own.
   update() {
@@ -105,7 +135,7 @@ export class Grid {
     const middle = (start + end) / 2;
     const distance = (page) => Math.abs(page.top + page.height / 2 - middle);
     missing.sort((one, other) => distance(one) - distance(other));
-    const ready = missing.find((page) => page.master);
+    const ready = missing.find((page) => page.master && !this.isEndUnknown(page));
     if (ready) {
       this.fill(ready);
       this.soon();
@@ -187,7 +217,6 @@ export class Grid {
 
   fill(page) {
     const made = page.master.cloneNode(true);
-    this.leaveOutRepeats(page, made);
     layOut(made, this.measures);
     page.rest = tilesIn(made).map((tile) => [tile.parentElement, tile]);
     for (const box of made.querySelectorAll(".justified")) box.replaceChildren();
@@ -215,14 +244,6 @@ export class Grid {
     window.htmx?.process(tile);
   }
 
-  // A page fetched again may reach into the next one, since something was taken away between.
-  leaveOutRepeats(page, made) {
-    const next = this.pages[this.pages.indexOf(page) + 1];
-    if (!next?.leaf) return;
-    const shown = new Set(tilesIn(next.leaf).map((tile) => tile.dataset.asset));
-    for (const tile of tilesIn(made)) if (shown.has(tile.dataset.asset)) tile.remove();
-  }
-
   // Whatever changes above, the picture at the top of the window stays where it is.
   keepPlace(change) {
     const anchor = tilesIn(this.shelf).find((tile) => tile.getBoundingClientRect().bottom > 0);
@@ -248,19 +269,6 @@ export class Grid {
     this.soon();
   }
 
-  // Read outside the document, where no picture of it is asked for yet; what is shown is a copy.
-  async fetchLeaf(href) {
-    const answer = await fetch(href, { headers: { "HX-Request": "true" }, signal: this.away.signal });
-    const elsewhere = answer.headers.get("HX-Redirect");
-    if (elsewhere) location.assign(elsewhere);
-    if (!answer.ok) throw new TypeError(`status ${answer.status}`);
-    const holder = document.createElement("template");
-    holder.innerHTML = await answer.text();
-    const leaf = holder.content.querySelector(".leaf");
-    if (!leaf) throw new TypeError("no page of pictures");
-    return leaf;
-  }
-
   async attempt(page, work) {
     if (this.loading.has(page)) return;
     this.loading.add(page);
@@ -277,8 +285,12 @@ export class Grid {
 
   load(page) {
     return this.attempt(page, async () => {
-      this.remember(page, await this.fetchLeaf(page.href));
-      if (this.pages.includes(page)) this.follow(page, page.master.dataset.next);
+      this.remember(page, await fetchLeaf(page.href, this.away.signal));
+      const index = this.pages.indexOf(page);
+      if (index < 0) return;
+      this.follow(page, page.master.dataset.next);
+      this.join(page);
+      this.join(this.pages[index - 1]);
     });
   }
 

@@ -1,5 +1,6 @@
 """Finding pictures: search as it is typed, filters, orders, views, and a grid of which only a part is there."""
 
+import json
 import re
 
 import pytest
@@ -28,6 +29,22 @@ for number in range({made}):
     asset = make_asset(team, data=buffer.getvalue(), prompt=f"{{what}} number {{number:03}}. At dusk.")
     Asset.objects.filter(pk=asset.pk).update(status="approved" if number % 10 == 0 else "draft", rating=number % 6)
 """
+_BIN = """
+from django.utils import timezone
+from studio.library.models import Asset
+ids = Asset.objects.filter(team__slug="{team}", binned_at=None).order_by("-pk").values_list("pk", flat=True)
+Asset.objects.filter(pk__in=list(ids)[::3]).update(binned_at=timezone.now())
+"""
+_LISTED = """
+from studio.library.models import Asset
+listed = Asset.objects.filter(team__slug="{team}", binned_at=None)
+print(list(listed.order_by({order}).values_list("pk", flat=True)))
+"""
+_SEEN = """() => [...document.querySelectorAll("[data-shelf] .tile")].filter((one) => {
+  const { top, bottom } = one.getBoundingClientRect();
+  return top < innerHeight && bottom > 0;
+}).map((one) => Number(one.dataset.asset))"""
+_ON = "() => { const before = scrollY; scrollBy({ top: 500, behavior: 'instant' }); return scrollY > before; }"
 _SHIFTS = """() => {
   window.shifted = 0;
   const observer = new PerformanceObserver((list) => list.getEntries().forEach((one) => {
@@ -81,6 +98,21 @@ class Library:
             polling=50,
         )
 
+    def to_start(self) -> None:
+        """Scroll to the first pictures."""
+        self.page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+        self.rest()
+
+    def walked(self) -> list[int]:
+        """Scroll from the start to the end; returns every picture that could be seen, in order."""
+        self.to_start()
+        seen: dict[int, None] = {}
+        while True:
+            seen |= dict.fromkeys(self.page.evaluate(_SEEN))
+            if not self.page.evaluate(_ON):
+                return list(seen)
+            self.rest()
+
     def rest(self) -> None:
         """Wait until everything in reach is there and built; a scroll is answered in a frame that follows it."""
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -90,6 +122,12 @@ class Library:
 def fill(site: Site, team: str, made: int = MADE) -> None:
     """Put pictures into a team."""
     site.manage("shell", "-c", _MAKE.format(team=team, made=made))
+
+
+def listed(site: Site, team: str, *order: str) -> list[int]:
+    """Return the pictures of a team's library in an order."""
+    told = site.manage("shell", "--no-imports", "-c", _LISTED.format(team=team, order=", ".join(map(repr, order))))
+    return list(json.loads(told))
 
 
 def test_search_filters_and_order_are_in_the_address(site: Site, visit: Visit) -> None:
@@ -258,6 +296,53 @@ def test_pages_come_and_go_and_nothing_jumps(site: Site, visit: Visit) -> None:
     library.rest()
     expect(library.leaves).to_have_count(3)
     assert maya.page.evaluate("() => window.shifted") == 0
+    maya.hear_nothing()
+
+
+@pytest.mark.parametrize(("sort", "order"), [("newest", ["-pk"]), ("name", ["sort_name", "pk"])])
+def test_library_that_changes_while_it_is_open_shows_every_picture(
+    site: Site, visit: Visit, sort: str, order: list[str]
+) -> None:
+    team = site.new_team(f"Changing by {sort}", credits=10)
+    fill(site, team)
+    maya = visit(site, team=team).sign_in()
+    library = Library(maya)
+    maya.go(f"library/?sort={sort}")
+    library.rest()
+    expect(library.leaves).to_have_count(3)
+
+    def changed(said: str) -> None:
+        maya.page.evaluate("document.body.dispatchEvent(new CustomEvent('library-changed'))")
+        library.says(said)
+        library.rest()
+
+    fill(site, team, 20)
+    changed("220 images")
+    assert library.walked() == listed(site, team, *order)
+
+    # More than a page, while one looks further down.
+    place = maya.page.evaluate(_TOP)
+    fill(site, team, 80)
+    changed("300 images")
+    assert sort != "newest" or maya.page.evaluate(_TOP) == place
+    assert library.walked() == listed(site, team, *order)
+
+    library.to_start()
+    site.manage("shell", "-c", _BIN.format(team=team))
+    changed("200 images")
+    assert library.walked() == listed(site, team, *order)
+
+    # While one is on a picture's page.
+    library.to_start()
+    maya.page.mouse.wheel(0, 1500)
+    library.rest()
+    maya.page.locator(f'[data-asset="{maya.page.evaluate(_TOP)[0]}"] > a').press("Enter")
+    maya.page.wait_for_url(re.compile("/assets/"))
+    fill(site, team, 20)
+    maya.page.go_back()
+    library.says("220 images")
+    library.rest()
+    assert library.walked() == listed(site, team, *order)
     maya.hear_nothing()
 
 
