@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from studio.accounts.models import User
 from studio.library import files, names
@@ -121,10 +122,15 @@ def clean_file_name(name: str) -> str:
 
 
 def _find(team: Team, digest: str) -> Asset | None:
-    """Find the picture that this file has become, or that was made here and is the same file."""
+    """Find the picture that this file has become, or that was made here and is the same file.
+
+    Of two, the one that is in the library rather than in its bin.
+    """
     kept = Asset.objects.for_team(team).unpurged()
     uploaded = kept.filter(source=Source.UPLOADED, received_sha256=digest).first()
-    return uploaded or kept.filter(sha256=digest).order_by("pk").first()
+    same = kept.filter(sha256=digest).order_by(F("binned_at").asc(nulls_first=True), "pk").first()
+    found = [asset for asset in (uploaded, same) if asset is not None]
+    return min(found, key=lambda asset: asset.binned_at is not None, default=None)
 
 
 def _known(team: Team, digest: str) -> Uploaded | None:

@@ -117,6 +117,18 @@ def test_file_in_the_bin_comes_back(team: Team, member: User) -> None:
     assert Asset.objects.listed().get() == asset
 
 
+@pytest.mark.parametrize("is_upload_binned", [True, False])
+def test_of_two_that_are_the_same_file_the_one_in_the_bin_stays_there(
+    team: Team, member: User, *, is_upload_binned: bool
+) -> None:
+    uploaded = take(team, member, corpus.png()).asset
+    made = make_asset(team, data=corpus.png())
+    binned, kept = (uploaded, made) if is_upload_binned else (made, uploaded)
+    bin_assets(team_id=team.pk, asset_ids=[binned.pk], actor_id=member.pk, at=timezone.now())
+    assert take(team, member, corpus.png()) == Uploaded(kept, is_new=False, was_restored=False)
+    assert Asset.objects.listed().get() == kept
+
+
 def test_file_whose_picture_is_purged_at_this_moment_is_taken_anew(
     team: Team, member: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
