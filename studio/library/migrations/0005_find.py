@@ -42,8 +42,6 @@ _END = "repeat(chr(1114111), 120)"
 _MOST_BLOCKS = 64
 # So many pictures are as soon looked through as the index is asked about them.
 _STRIDE = "span / 6"
-# Above all words, and all names, that begin with the text before it.
-_END = "repeat(chr(1114111), 120)"
 # So many pictures tell where names begin; with more initials than this, asking for others would take too long.
 _LOOKED_AT = 500
 _MOST_INITIALS = 20
