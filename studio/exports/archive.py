@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, cast
 from django.db.models import Subquery
 
 from studio.core.bodies import CHUNK, BodyFailedError, FileBody, Piece, Run
+from studio.exports.errors import FileGone
 from studio.exports.layout import Layout, layout_of
 from studio.exports.models import ExportPage, ExportPart
 from studio.exports.zipformat import Entry, central_header, local_header, place, unpack
@@ -97,7 +98,7 @@ class ArchiveBody:
             except (FileNotFoundError, BodyFailedError) as error:
                 logger.warning("%s: a file is gone or damaged: %s", self._part, error)
                 await in_thread(self._on_vanished)
-                raise BodyFailedError(f"A file of {self._part} is gone or damaged") from error
+                raise FileGone("A file of this download is gone, so it is being prepared again. Try again.") from error
             start += sum(len(one.header) + one.stop - one.start for one in wanted)
             if start >= stop:
                 return

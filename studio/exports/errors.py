@@ -1,5 +1,6 @@
 """What can go wrong with exports, in words for the people who wanted them."""
 
+from studio.core.bodies import BodyFailedError
 from studio.core.errors import BadInput, Conflict, NotFound, StudioError, Unavailable
 
 
@@ -39,3 +40,9 @@ class ExportNotReady(Unavailable):
 
     code = "export_not_ready"
     retry_after = 10
+
+
+class FileGone(ExportNotReady, BodyFailedError):
+    """A picture's file is gone or damaged where an archive needs it: the next request has the list written anew."""
+
+    code = "export_file_gone"

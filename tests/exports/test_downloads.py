@@ -169,6 +169,20 @@ def test_file_that_is_gone_ends_the_connection_and_the_next_request_names_it(
     assert (Export.objects.get().state, Export.objects.get().missing) == (State.READY, 1)
 
 
+def test_download_that_goes_on_within_a_file_that_is_gone_is_told_to_come_again(
+    team: Team, viewer: User, reader: Reader
+) -> None:
+    asset = make_asset(team)
+    export = make_export(team, viewer)
+    tag = reader.get(address(export)).headers["etag"]
+    files.delete([asset.original_name])
+    got = reader.get(address(export), Range="bytes=150-", If_Range=tag)
+    assert (got.status, got.headers["retry-after"]) == (503, "10")
+    assert b"is gone" in got.body
+    again = reader.get(address(export), Range="bytes=150-", If_Range=tag)
+    assert (again.status, again.whole, len(opened(again.body).namelist())) == (200, True, 3)
+
+
 def test_file_of_another_length_is_as_good_as_gone(team: Team, viewer: User, reader: Reader) -> None:
     asset = make_asset(team)
     export = make_export(team, viewer)
