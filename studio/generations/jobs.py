@@ -28,6 +28,7 @@ from studio.providers.adapters.base import ImageResult, JobFailed
 from studio.providers.adapters.errors import ProviderError
 from studio.providers.gateway import endpoint_of
 from studio.providers.health import as_it_counts, note_failure
+from studio.providers.models import Connection
 
 BATCH: Final = 500
 # So many results are committed together.
@@ -109,7 +110,8 @@ def parked_ones(limit: int) -> list[int]:
     """Return parked generations that a worker should go on with: a job has ended, or outputs may be sent again."""
     parked = Generation.objects.filter(state=GenerationState.RUNNING, lease_expires_at=None)
     ready = parked.filter(attempts__state=AttemptState.READY)
-    waiting = parked.filter(outputs__state=OutputState.WAITING).exclude(next_try_at__gt=Now())
+    asked = Connection.objects.usable().exclude(resume_at__gt=Now())
+    waiting = parked.filter(outputs__state=OutputState.WAITING, connection__in=asked).exclude(next_try_at__gt=Now())
     return [*ready.union(waiting).values_list("pk", flat=True)[:limit]]
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -293,6 +294,23 @@ def test_result_that_waited_long_is_asked_for_again(
     assert Attempt.objects.get().state == AttemptState.ACCEPTED
 
     assert outcome(work(generation)) == DONE
+
+
+@pytest.mark.parametrize("pause", [{"paused_kind": "auth"}, {"resume_at": Now() + timedelta(minutes=1)}])
+def test_rest_of_a_generation_is_not_taken_up_while_its_connection_pauses(
+    team: Team, member: User, protocol: str, connection: Connection, emulator: EmulatorControl, pause: dict[str, Any]
+) -> None:
+    Connection.objects.update(per_minute=1)
+    generation = order(team, member, protocol, n=2)
+    fulfilment.fulfil_next(connection.pk)
+    assert outcome(generation) == (GenerationState.RUNNING, Counter(running=1, waiting=1))
+    assert jobs.parked_ones(10) == [generation.pk]
+
+    Connection.objects.update(**pause)
+    assert jobs.parked_ones(10) == []
+
+    Connection.objects.update(paused_kind="", resume_at=None, per_minute=None)
+    assert outcome(work(generation)) == (GenerationState.SUCCEEDED, Counter(delivered=2))
 
 
 def test_jobs_of_all_kinds_of_ends_are_written_down_together(
