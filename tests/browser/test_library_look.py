@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
+from tests.library import corpus
 
 pytestmark = pytest.mark.browser
 
@@ -457,3 +459,51 @@ def test_phone_holds_swipes_and_pinches(looker: Visitor, phone: Visitor) -> None
     viewer.dialog.get_by_role("button", name="Close viewer").tap()
     expect(viewer.dialog).to_be_hidden()
     phone.hear_nothing()
+
+
+@pytest.fixture
+def half_transparent(site: Site, tmp_path: Path) -> str:
+    """A team with a picture that one sees through, and one that one does not."""
+    team = site.new_team("Cut out", credits=1)
+    for mode in ("RGB", "RGBA"):
+        (tmp_path / f"{mode}.png").write_bytes(corpus.png(mode))
+    return team
+
+
+def checks(place: Locator) -> bool:
+    """Whether what lies behind a picture, or behind its frame, is a chequerboard."""
+    return "conic-gradient" in place.evaluate(
+        "(one) => [one, ...one.querySelectorAll('img')].map((each) => getComputedStyle(each).backgroundImage).join()"
+    )
+
+
+def test_transparent_pictures_lie_on_a_chequerboard(
+    site: Site, visit: Visit, half_transparent: str, tmp_path: Path
+) -> None:
+    maya = visit(site, team=half_transparent).sign_in()
+    maya.go("library/upload/")
+    maya.page.get_by_label("Choose images").set_input_files([tmp_path / "RGB.png", tmp_path / "RGBA.png"])
+    expect(maya.page.locator('.transfer[data-outcome="added"]')).to_have_count(2)
+    maya.go("library/")
+    page = maya.page
+    tiles = page.locator(".shelf .tile")
+    expect(tiles).to_have_count(2)
+    found = {bool(re.search("alpha", tile.get_attribute("class") or "")): checks(tile) for tile in tiles.all()}
+    assert found == {True: True, False: False}
+
+    see_through = page.locator(".shelf .tile.alpha")
+    pk = see_through.get_attribute("data-asset")
+    ids = ",".join(str(tile.get_attribute("data-asset")) for tile in tiles.all())
+    see_through.get_by_role("link").first.focus()
+    page.keyboard.press("Space")
+    viewer = Viewer(page)
+    expect(viewer.dialog).to_be_visible()
+    assert checks(viewer.frame)
+    viewer.press("Escape")
+
+    maya.go(f"assets/{pk}/")
+    assert checks(page.locator("main .frame"))
+    maya.go(f"compare/?ids={ids}")
+    expect(page.locator(".pane .frame")).to_have_count(2)
+    assert sorted(checks(frame) for frame in page.locator(".pane .frame").all()) == [False, True]
+    maya.hear_nothing()
