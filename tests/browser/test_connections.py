@@ -147,6 +147,9 @@ def test_six_providers_are_added_and_generate_and_edit(
     expect(page.get_by_text("The key is accepted")).to_be_visible()
     page.get_by_role("button", name="Test OpenAI, emulated").click()
     expect(page.get_by_text("Testing")).to_have_count(0)
+    page.get_by_label("Name").fill("OpenAI" * 13)  # wider than a phone, and nowhere to break
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="OpenAI" * 13)).to_be_visible()
     visitor.inspect("connection")
 
 
