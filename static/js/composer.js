@@ -1,5 +1,6 @@
 // The composer: counts characters, submits by Ctrl or Cmd + Enter, steps aside on phones once sent.
 //   <form data-composer> … <textarea data-counted="prompt-count" data-limit="32000"> <output id="prompt-count">
+//   <span data-says="prompt" data-otherwise="Describe the image">  what stands in the field of this id
 //   <kbd data-mac="⌘ ↵">Ctrl ↵</kbd>
 // Nothing is remembered here: what was typed comes back from the server.
 // One submit at a time: each uses up the form's key, and only the answer brings the next one. A second press of the same
@@ -17,13 +18,20 @@ const count = (area) => {
   shown.textContent = limit > 0 ? `${figures.format(length)} / ${figures.format(limit)}` : figures.format(length);
 };
 
+const say = (shown) => {
+  const said = document.getElementById(shown.dataset.says)?.value.trim().slice(0, 200);
+  shown.textContent = said || shown.dataset.otherwise;
+};
+
 const prepare = () => {
+  for (const shown of document.querySelectorAll("[data-says]")) say(shown);
   for (const area of document.querySelectorAll("[data-counted]")) count(area);
   if (isMac) for (const key of document.querySelectorAll("kbd[data-mac]")) key.textContent = key.dataset.mac;
 };
 
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-counted]")) count(event.target);
+  for (const shown of document.querySelectorAll(`[data-says="${event.target.id}"]`)) say(shown);
 });
 
 document.addEventListener("keydown", (event) => {

@@ -83,6 +83,20 @@ def test_composer_says_how_many_credits_are_missing_and_what_would_do(site: Site
     visitor.inspect("credits-low")
 
 
+def test_dock_on_a_phone_says_what_is_composed(site: Site, visit: Visit) -> None:
+    visitor = visit(site).sign_in()
+    visitor.page.set_viewport_size({"width": 390, "height": 844})
+    dock = visitor.page.get_by_role("region", name="New image")
+    opener = dock.get_by_role("link").first
+    expect(opener).to_contain_text("Describe the image")
+    for typed, said in (("  Amber bottle on stone", "Amber bottle on stone"), ("  ", "Describe the image")):
+        opener.click()
+        visitor.field("Prompt").fill(typed)
+        visitor.page.get_by_role("link", name="Close composer").click()
+        expect(opener).to_contain_text(said)
+    visitor.hear_nothing()
+
+
 def test_refused_form_keeps_what_was_typed(site: Site, visit: Visit) -> None:
     visitor = visit(site, team=site.new_team("Refusals", credits=20)).sign_in()
     visitor.choose("Model", "rehearsal")
