@@ -423,6 +423,15 @@ def test_pause_and_resume(ours: Connection, owner: User, client_of: ClientOf) ->
     ]
 
 
+def test_removing_speaks_of_a_key_where_there_is_one(
+    team: Team, ours: Connection, owner: User, client_of: ClientOf
+) -> None:
+    practice = create_connection(team=team, name="Practice", protocol="rehearsal", actor=None)
+    for connection, said in ((ours, "Its key is deleted and nothing more is sent"), (practice, "Nothing more is sent")):
+        assert f"{said} through it." in text(client_of(owner).get(url(connection, "remove/")))
+    assert "Its key" not in text(client_of(owner).get(url(practice, "remove/")))
+
+
 def test_remove_asks_first_and_says_what_waits(
     ours: Connection, shared: Connection, generation: Generation, owner: User, client_of: ClientOf
 ) -> None:
