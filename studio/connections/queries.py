@@ -25,7 +25,7 @@ from django.utils import timezone
 from studio.generations.cards import CHANGE_FIRST
 from studio.generations.models import Attempt, AttemptState
 from studio.providers.adapters.errors import RateLimited
-from studio.providers.models import Connection
+from studio.providers.models import Connection, TestState
 from studio.teams.models import Team
 
 DAY: Final = timedelta(hours=24)
@@ -49,6 +49,9 @@ class Health:
 
     calls: int = 0
     succeeded: int = 0
+    # The same of those since a test has passed: what that has mended is over.
+    calls_since_test: int = 0
+    succeeded_since_test: int = 0
     median: float | None = None
     slowest: float | None = None
     # The median of the last hour, where there were enough calls to tell.
@@ -81,10 +84,13 @@ def health_of(team: Team, connections: Sequence[Connection]) -> Mapping[int, Hea
     calls = Attempt.objects.filter(connection__in=connections, generation__team=team, sent_at__gt=now - DAY).order_by()
     ended = Q(state__in=_GOOD) | Q(state__in=_BAD) & ~Q(error_kind__in=_NOT_ITS_FAULT)
     good = Q(state__in=_GOOD, latency_ms__isnull=False)
+    since_test = ~Q(connection__test_state=TestState.PASSED) | Q(sent_at__gt=F("connection__tested_at"))
     last_hour = good & Q(sent_at__gt=now - timedelta(hours=1))
     figures = calls.values("connection_id").annotate(
         calls=Count("pk", filter=ended),
         succeeded=Count("pk", filter=Q(state__in=_GOOD)),
+        calls_since_test=Count("pk", filter=ended & since_test),
+        succeeded_since_test=Count("pk", filter=Q(state__in=_GOOD) & since_test),
         times=Percentiles("latency_ms", filter=good),
         times_lately=Percentiles("latency_ms", filter=last_hour),
         calls_lately=Count("pk", filter=last_hour),
@@ -96,6 +102,8 @@ def health_of(team: Team, connections: Sequence[Connection]) -> Mapping[int, Hea
         row["connection_id"]: Health(
             calls=row["calls"],
             succeeded=row["succeeded"],
+            calls_since_test=row["calls_since_test"],
+            succeeded_since_test=row["succeeded_since_test"],
             median=row["times"][0] if row["times"] else None,
             slowest=row["times"][1] if row["times"] else None,
             median_lately=row["times_lately"][0] if row["calls_lately"] >= 3 else None,

@@ -85,8 +85,8 @@ class Row:
             return Badge("Circuit open", "bad", "circle-alert")
         if connection.resume_at is not None and connection.resume_at > timezone.now():
             return Badge("Rate limited", "warn", "clock")
-        calls = self.health.calls
-        return _FAILING if calls >= ENOUGH_CALLS and self.health.succeeded < GOOD_SHARE * calls else None
+        calls, succeeded = self.health.calls_since_test, self.health.succeeded_since_test
+        return _FAILING if calls >= ENOUGH_CALLS and succeeded < GOOD_SHARE * calls else None
 
     def _figures(self) -> Badge:
         health = self.health
@@ -118,8 +118,9 @@ class Row:
         if is_open(connection):
             return "The provider failed several times in a row. One call at a time tries whether it is back."
         if self.trouble == _FAILING:
-            failed = self.health.calls - self.health.succeeded
-            return f"{failed:,} of {self.health.calls:,} calls failed. The attempts of each generation say why."
+            calls = self.health.calls_since_test
+            failed = calls - self.health.succeeded_since_test
+            return f"{failed:,} of {calls:,} calls failed. The attempts of each generation say why."
         return ""
 
     @property

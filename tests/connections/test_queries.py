@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from studio.accounts.models import User
 from studio.connections.queries import Health, connections_for, health_of
@@ -59,6 +60,18 @@ def test_what_was_asked_wrongly_is_no_failure_of_the_connection(team: Team, ours
     called(ours, None, state=AttemptState.UNKNOWN, error_kind="outcome_unknown")
     found = health(team, ours)
     assert (found.calls, found.succeeded) == (2, 1)
+
+
+def test_test_that_passed_ends_what_came_before_it(team: Team, ours: Connection, called: Called) -> None:
+    for ago in (1, 3):
+        called(ours, None, ago=timedelta(hours=ago))
+        called(ours, 1000, ago=timedelta(hours=ago))
+    Connection.objects.filter(pk=ours.pk).update(tested_at=timezone.now() - timedelta(hours=2))
+    for state, since in (("failed", (4, 2)), ("passed", (2, 1)), ("", (4, 2))):
+        Connection.objects.filter(pk=ours.pk).update(test_state=state)
+        found = health(team, ours)
+        assert (found.calls, found.succeeded) == (4, 2)
+        assert (found.calls_since_test, found.succeeded_since_test) == since
 
 
 def test_calls_that_the_provider_refused_as_too_many_are_counted(team: Team, ours: Connection, called: Called) -> None:

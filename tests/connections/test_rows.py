@@ -28,8 +28,8 @@ def row(health: Health = WELL, *, last_success: Any = NOW, **facts: Any) -> Row:
         (row(), "Healthy", "ok"),
         (row(Health(), last_success=None), "Never used", ""),
         (row(Health()), "Not used today", ""),
-        (row(Health(calls=10, succeeded=8, median=1.0)), "Failing", "bad"),
-        (row(Health(calls=4, succeeded=1, median=1.0)), "Healthy", "ok"),
+        (row(Health(calls=9, succeeded=7, calls_since_test=9, succeeded_since_test=7, median=1.0)), "Failing", "bad"),
+        (row(Health(calls=9, succeeded=1, calls_since_test=4, succeeded_since_test=1, median=1.0)), "Healthy", "ok"),
         (row(Health(calls=9, succeeded=9, median=20_000.0, median_lately=31_000.0)), "Slow", "warn"),
         (row(Health(calls=9, succeeded=9, median=20_000.0, median_lately=29_000.0)), "Healthy", "ok"),
         (row(enabled=False, paused_kind="auth"), "Paused by an admin", "warn"),
@@ -83,7 +83,7 @@ def test_trouble_is_named_while_a_test_is_under_way() -> None:
 
 
 def test_failing_connection_says_how_many_calls_failed() -> None:
-    failing = Health(calls=1200, succeeded=190, median=1.0)
+    failing = Health(calls=1300, succeeded=200, calls_since_test=1200, succeeded_since_test=190, median=1.0)
     assert row(failing).why == "1,010 of 1,200 calls failed. The attempts of each generation say why."
     assert row(failing, resume_at=NOW + timedelta(hours=1)).why == ""
 
