@@ -25,7 +25,7 @@ run: $(RUNTIME) ## install what is missing and start everything in the foregroun
 	@exec $(BIN)/python -m studio run --with-parent
 
 test: $(TOOLS) browser redis nginx ## run the tests
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not soak"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m "not soak"
 
 # Reading the settings makes keys: not in the home somebody uses.
 check: export ATELIER_HOME := $(CURDIR)/$(VENV)/check
