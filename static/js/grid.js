@@ -244,9 +244,13 @@ export class Grid {
     window.htmx?.process(tile);
   }
 
-  // Whatever changes above, the picture at the top of the window stays where it is.
+  // Whatever changes above, what is at the top of the window stays where it is: a picture or, where none is in sight, the
+  // page whose pictures are still to come. One further down would take the window along when that page comes.
   keepPlace(change) {
-    const anchor = tilesIn(this.shelf).find((tile) => tile.getBoundingClientRect().bottom > 0);
+    const isAtTop = (node) => node.getBoundingClientRect().bottom > 0;
+    const tile = tilesIn(this.shelf).find(isAtTop);
+    const isInSight = tile?.getBoundingClientRect().top < innerHeight;
+    const anchor = isInSight ? tile : [...this.shelf.querySelectorAll(".leaf")].find(isAtTop);
     const before = anchor?.getBoundingClientRect().top;
     change();
     const moved = anchor?.isConnected ? anchor.getBoundingClientRect().top - before : 0;

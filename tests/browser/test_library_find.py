@@ -102,6 +102,7 @@ class Library:
         """Scroll to the first pictures."""
         self.page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
         self.rest()
+        assert self.page.evaluate("scrollY") == 0
 
     def walked(self) -> list[int]:
         """Scroll from the start to the end; returns every picture that could be seen, in order."""
