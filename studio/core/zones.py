@@ -27,18 +27,20 @@ def in_readers_zone(
 
     @wraps(view)
     def zoned(request: R, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        with timezone.override(_zone_of(request)):
+        with timezone.override(zone_of(request)):
             return view(request, *args, **kwargs)
 
     return zoned
 
 
-def _zone_of(request: HttpRequest) -> ZoneInfo | None:
-    """Return the reader's zone; None, which is the installation's, where it is not said or not known here."""
-    name = request.COOKIES.get(COOKIE, "")
-    if not _NAME.fullmatch(name):
-        return None
+def zone_of(request: HttpRequest) -> ZoneInfo:
+    """Return the reader's zone; the installation's where it is not said."""
+    return zone_named(request.COOKIES.get(COOKIE, ""))
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the zone of a name; the installation's for one that is not known here."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(name) if _NAME.fullmatch(name) else timezone.get_default_timezone()
     except (ZoneInfoNotFoundError, ValueError):
-        return None
+        return timezone.get_default_timezone()

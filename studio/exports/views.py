@@ -14,6 +14,7 @@ from studio.core.errors import NotAllowed
 from studio.core.keys import read_key
 from studio.core.pagination import page_of
 from studio.core.streaming import stream_response
+from studio.core.zones import zone_of
 from studio.exports import queries, services
 from studio.exports.archive import ArchiveBody
 from studio.exports.errors import ExportNotReady, ExportOver
@@ -103,14 +104,15 @@ def _create(request: TeamRequest) -> HttpResponse:
 
 def _chosen(request: TeamRequest) -> Selection:
     """Read what was chosen; the whole bin only for those who see the bin."""
-    selection = read_selection(request.POST)
+    selection = read_selection(request.POST, zone=zone_of(request))
     if selection.binned_until is not None and not request.membership.may(Role.MEMBER):
         raise NotAllowed("The bin is for members. Choose images in the library.")
     return selection
 
 
 def _of_address(request: TeamRequest) -> Selection:
-    return Selection(search=LibrarySearch.read(request.GET), newest=services.newest_of(request.team))
+    search = LibrarySearch.read(request.GET, zone=zone_of(request))
+    return Selection(search=search, newest=services.newest_of(request.team))
 
 
 def _form(request: TeamRequest, selection: Selection, form: ExportForm, *, status: int = 200) -> HttpResponse:

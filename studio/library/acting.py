@@ -34,10 +34,10 @@ def start(
         value["until"] = selection.binned_until.isoformat()
     try:
         with transaction.atomic():
-            search = selection.search.to_query() if selection.search else ""
-            made = BulkAct.objects.create(
-                team=team, actor=actor, act=act, value=value, query=search, newest=_bound(team, selection), key=key
-            )
+            made = BulkAct(team=team, actor=actor, act=act, value=value, newest=_bound(team, selection), key=key)
+            if selection.search is not None:
+                made.query, made.zone = selection.search.to_query(), str(selection.search.zone)
+            made.save()
             freeze_few(made, selection.assets(team, actor), is_list=bool(selection.ids))
     except IntegrityError:
         found = find(team=team, actor=actor, key=key)

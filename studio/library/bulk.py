@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from studio.core.errors import NotAllowed, StudioError
+from studio.core.zones import zone_named
 from studio.library.acts import ACTS
 from studio.library.models import AssetQuerySet, BulkAct, BulkItem, BulkState
 from studio.library.models_bulk import LIVE
@@ -120,7 +121,8 @@ def pictures_of(act: BulkAct) -> AssetQuerySet:
     if "until" in act.value:
         selection = Selection(binned_until=datetime.fromisoformat(act.value["until"]))
     else:
-        selection = Selection(search=LibrarySearch.read(act.query), newest=act.newest)
+        search = LibrarySearch.read(act.query, zone=zone_named(act.zone))
+        selection = Selection(search=search, newest=act.newest)
     return selection.assets(act.team, act.actor)
 
 

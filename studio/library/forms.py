@@ -1,7 +1,7 @@
 """What the library's pages accept."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 from django.http import QueryDict
@@ -16,15 +16,15 @@ from studio.library.selection import Selection
 MOST_SELECTED: Final = 10_000
 
 
-def read_selection(data: QueryDict) -> Selection:
+def read_selection(data: QueryDict, *, zone: tzinfo) -> Selection:
     """Read what was chosen: `ids`, each once; or `all=1` with `query` and, if known, `newest`; or `bin=1` with `until`.
 
-    Raises BadInput for nothing, too many, or what is no number or no search. Whether the ids are the team's is asked by
-    `Selection.assets`.
+    The days of a search are those of `zone`. Raises BadInput for nothing, too many, or what is no number or no search.
+    Whether the ids are the team's is asked by `Selection.assets`.
     """
     if data.get("all") == "1":
         newest = data.get("newest", "")
-        search = LibrarySearch.read(data.get("query", ""))
+        search = LibrarySearch.read(data.get("query", ""), zone=zone)
         return Selection(search=search, newest=_ids([newest])[0] if newest else None)
     if data.get("bin") == "1":
         return Selection(binned_until=_moment(data.get("until", "")))

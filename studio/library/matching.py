@@ -6,7 +6,7 @@ Nothing a person typed reaches the query's grammar: words are cut by `words.py`,
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
 from django.utils import timezone
@@ -21,9 +21,12 @@ _PART: Final = re.compile(r'(-?)(?:"([^"]*)"?|([^\s"]+))')
 _ONLY_OPERATORS: Final = re.compile(r'[-"\s]*')
 # No picture has it.
 _NOTHING: Final = "nothing:"
-_FIRST_DAY: Final = date(2000, 1, 1)
-_ONE_DAY: Final = timedelta(days=1)
-_ONE_WEEK: Final = timedelta(days=7)
+# No picture is older: what is brought in with an earlier date counts as made then.
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_QUARTER: Final = timedelta(minutes=15)
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -165,35 +168,49 @@ def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> 
     if search.rating:
         yield [f"rating:{rating}" for rating in range(search.rating, MOST_RATING + 1)]
     if search.since or search.until:
-        yield list(_days(search.since or _FIRST_DAY, search.until or date.max))
+        yield [_NOTHING, *_days(search)]
 
 
-def _days(first: date, last: date) -> Iterator[str]:
-    """Yield few years, months, weeks and days (of the installation's time zone, UTC) that fill a span of time.
+def _days(search: LibrarySearch) -> Iterator[str]:
+    """Yield few tokens that fill the days of a search.
 
-    There were no pictures before `_FIRST_DAY`, and there are none after the next year.
+    These are UTC's years, months, weeks and days; where days begin at another moment in the search's zone, hours and
+    quarters of hours stand at both ends.
     """
-    yield _NOTHING
-    first, last = max(first, _FIRST_DAY), min(last, date(timezone.now().year + 1, 12, 31))
-    while first <= last:
-        year, month, week = date(first.year + 1, 1, 1), _next_month(first), first + _ONE_WEEK
+    # There are no pictures after the next year. A day more on both sides is enough for every zone.
+    end = datetime(timezone.now().year + 2, 1, 1, tzinfo=UTC)
+    since = max(search.since or date.min, _FIRST.date() - _DAY)
+    until = min(search.until or date.max, end.date())
+    at, end = max(_begin(since, search.zone), _FIRST), min(_begin(until + _DAY, search.zone), end)
+    while at < end:
+        token, at = next((f"{at:{form}}", then) for form, then in _spans(at, end) if then <= end)
+        yield token
+
+
+def _begin(day: date, zone: tzinfo) -> datetime:
+    """Return when a day begins: at a quarter of an hour in every zone, but for two in the 1970s."""
+    moment = datetime.combine(day, time.min, zone).astimezone(UTC)
+    return moment.replace(minute=moment.minute // 15 * 15, second=0)
+
+
+def _spans(at: datetime, end: datetime) -> Iterator[tuple[str, datetime]]:
+    """Yield the tokens that begin at a moment and when they end, the longest first."""
+    if at.hour == at.minute == 0:
+        month = _next_month(at)
+        if at.day == at.month == 1:
+            yield "year:%Y", at.replace(year=at.year + 1)
+        if at.day == 1:
+            yield "month:%Y%m", month
         # A week that ran into a month which is wanted as a whole would have it cut into weeks.
-        is_month_next = _next_month(month) - _ONE_DAY <= last
-        if (first.month, first.day) == (1, 1) and year - _ONE_DAY <= last:
-            yield f"year:{first:%Y}"
-            first = year
-        elif first.day == 1 and month - _ONE_DAY <= last:
-            yield f"month:{first:%Y%m}"
-            first = month
-        elif first.weekday() == 0 and week - _ONE_DAY <= last and (week <= month or not is_month_next):
-            yield f"week:{first:%G%V}"
-            first = week
-        else:
-            yield f"day:{first:%Y%m%d}"
-            first += _ONE_DAY
+        if at.weekday() == 0 and (at + _WEEK <= month or _next_month(month) > end):
+            yield "week:%G%V", at + _WEEK
+        yield "day:%Y%m%d", at + _DAY
+    if at.minute == 0:
+        yield "hour:%Y%m%d%H", at + _HOUR
+    yield f"quarter:%Y%m%d%H{at.minute // 15}", at + _QUARTER
 
 
-def _next_month(day: date) -> date:
+def _next_month(day: datetime) -> datetime:
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 

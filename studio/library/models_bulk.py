@@ -50,6 +50,8 @@ class BulkAct(models.Model):
     value = models.JSONField(default=dict, blank=True)
     # A search instead of a list of ids: everything that matched it when it was pressed.
     query = models.CharField(max_length=2000, blank=True)
+    # Whose days that search means.
+    zone = models.CharField(max_length=60, blank=True)
     # The newest picture of that moment: what is made later never belongs to the act.
     newest = models.BigIntegerField(null=True, blank=True)
     # Made by the form, so that a second press of the same button is the same act.

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from dataclasses import Field, dataclass, field, fields, replace
+from datetime import UTC, date, tzinfo
 from functools import partial
 from typing import Any, Final, Self
 from urllib.parse import quote_plus
@@ -56,16 +56,19 @@ class LibrarySearch:
     alpha: bool | None = None
     source: tuple[str, ...] = ()
     sort: Sort = Sort.NEWEST
+    # Whose days are meant. No part of the address: whoever opens it sees days of their own over the pictures.
+    zone: tzinfo = field(default=UTC, compare=False)
 
     @classmethod
-    def read(cls, params: QueryDict | str) -> Self:
+    def read(cls, params: QueryDict | str, *, zone: tzinfo = UTC) -> Self:
         """Read an address; unknown names are passed over, and raises BadInput for what cannot be meant."""
         data = QueryDict(params) if isinstance(params, str) else params
         values: dict[str, Any] = {name: read(data, name) for name, read in _READERS.items()}
         values["tags"], values["since"], values["until"] = values.pop("tag"), values.pop("from"), values.pop("to")
         if values["since"] and values["until"] and values["since"] > values["until"]:
             raise BadInput("The first day is after the last one. Swap the two dates.")
-        found = cls(**values, sort=_sort(data, has_collection=values["collection"] is not None))
+        sort = _sort(data, has_collection=values["collection"] is not None)
+        found = cls(**values, sort=sort, zone=zone)
         if len(found.to_query()) > LONGEST_ADDRESS:
             raise BadInput("This search is too long. Take some words or filters away.")
         return found
@@ -78,7 +81,7 @@ class LibrarySearch:
     @property
     def is_filtered(self) -> bool:
         """Whether it asks for anything less than the whole library; the order does not count."""
-        return any(getattr(self, each.name) != each.default for each in fields(self) if each.name != "sort")
+        return any(getattr(self, each.name) != each.default for each in _asked(self) if each.name != "sort")
 
     def to_query(self, **changes: Any) -> str:
         """Write the address without its path; `changes` are fields with another value."""
@@ -107,7 +110,7 @@ class LibrarySearch:
         return made
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        for each in fields(self):
+        for each in _asked(self):
             value = getattr(self, each.name)
             if each.name == "sort":
                 if value != self.default_sort:
@@ -115,6 +118,11 @@ class LibrarySearch:
             elif value != each.default:
                 name = each.metadata.get("name", each.name)
                 yield from ((name, _text(one)) for one in (value if isinstance(value, tuple) else [value]))
+
+
+def _asked(search: LibrarySearch) -> Iterator[Field[Any]]:
+    """Yield the fields that stand in the address."""
+    return (each for each in fields(search) if each.compare)
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from studio.core.zones import zone_of
 from studio.library import files
 from studio.library.asset_page import asset_page
 from studio.library.models import Asset
@@ -21,7 +22,7 @@ def asset(request: TeamRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(everything, pk=pk)
     if found.purged_at is not None:
         return render(request, "library/purged.html", {"asset": found})
-    search = LibrarySearch.read(request.GET)
+    search = LibrarySearch.read(request.GET, zone=zone_of(request))
     context = {
         **inspector_of(request, found),
         "page": asset_page(request.team, request.user, search, found),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from studio.core.errors import BadInput, NotAllowed
+from studio.core.zones import zone_of
 from studio.library import acting
 from studio.library.acts import ACTS
 from studio.library.asking_acts import question_of
@@ -32,10 +33,10 @@ _CARRIED = ("ids", "all", "query", "newest", "bin", "until")
 def bulk(request: TeamRequest) -> HttpResponse:
     """Do something to all chosen pictures, or first ask what exactly."""
     if request.POST.get("act") == "compare":
-        return _compare(request, read_selection(request.POST))
+        return _compare(request, read_selection(request.POST, zone=zone_of(request)))
     wanted = read_wanted(request.POST)
     _require(request, wanted.act.role)
-    selection = read_selection(request.POST)
+    selection = read_selection(request.POST, zone=zone_of(request))
     key = _key(request)
     value = _value(request, wanted, selection, key)
     if value is None:

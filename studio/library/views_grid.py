@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from studio.core.zones import in_readers_zone
+from studio.core.zones import in_readers_zone, zone_of
 from studio.library.filing import Shelf, own_count
 from studio.library.finding import Count
 from studio.library.models import Collection
@@ -28,7 +28,7 @@ PAGE_SIZE: Final = 60
 @in_readers_zone
 def grid(request: TeamRequest) -> HttpResponse:
     """Show what a search finds, a page at a time; for a cursor asked by script only the page itself."""
-    search = LibrarySearch.read(request.GET)
+    search = LibrarySearch.read(request.GET, zone=zone_of(request))
     cursor = request.GET.get("cursor")
     if request.htmx and cursor is not None:
         found = find(request.team, request.user, search, cursor=cursor, size=PAGE_SIZE)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from studio.core.errors import BadInput
+from studio.core.zones import zone_of
 from studio.library import comparing, editing
 from studio.library.looks import Look
 from studio.library.models import Asset
@@ -29,7 +30,7 @@ def slides(request: TeamRequest, pk: int) -> HttpResponse:
     way = request.GET.get("way")
     if way not in ("before", "after"):
         raise BadInput("The way leads before or after an image.")
-    search = LibrarySearch.read(request.GET)
+    search = LibrarySearch.read(request.GET, zone=zone_of(request))
     found = get_object_or_404(Asset.objects.for_team(request.team).unpurged(), pk=pk)
     items = around(request.team, request.user, search, found, is_before=way == "before", size=AROUND + 1)
     looks = [Look(asset, request.team.slug, search.to_query()).data for asset in items[:AROUND]]

@@ -1,7 +1,7 @@
 """The pages of downloads: works, for whom, and what they say when something is wrong."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,6 +60,19 @@ def test_everything_that_matches_is_downloaded_up_to_the_newest_shown(
     export = Export.objects.get()
     assert (export.scope, export.name, export.query) == ("search", "Search “fox”", "q=fox")
     assert [page.asset_ids for page in export.pages.all()] == [[fox.pk]]
+
+
+def test_search_is_downloaded_as_the_readers_days_are(team: Team, viewer: User, client_of: ClientOf) -> None:
+    late, early = make_asset(team), make_asset(team)
+    Asset.objects.filter(pk=late.pk).update(created_at=datetime(2026, 3, 3, 23, 30, tzinfo=UTC))
+    Asset.objects.filter(pk=early.pk).update(created_at=datetime(2026, 3, 4, 15, 30, tzinfo=UTC))
+    client = client_of(viewer)
+    client.cookies["zone"] = "Asia/Tokyo"
+    query = "from=2026-03-04&to=2026-03-04"
+    assert client.get(f"{DOWNLOADS}new/?{query}").context["count"] == 1
+    client.post(DOWNLOADS, {"all": "1", "query": query})
+    [name] = names_of(Export.objects.get())
+    assert f"-{late.pk}." in name
 
 
 def test_options_are_kept(team: Team, viewer: User, client_of: ClientOf, bells: list[str]) -> None:

@@ -193,10 +193,10 @@ PLANTS: dict[str, str] = {
         """,
     "library.finished_bulk_act_left_nothing": """
         INSERT INTO library_bulkact (
-            team_id, actor_id, act, value, query, key, is_frozen, state, total, done, skipped, kept, undone, reached,
+            team_id, actor_id, act, value, query, zone, key, is_frozen, state, total, done, skipped, kept, undone, reached,
             problem, created_at
         )
-            SELECT {team}, user_id, 'bin', '{{}}', '', gen_random_uuid(), true, 'done', 1, 0, 0, 0, 0, 0, '', now()
+            SELECT {team}, user_id, 'bin', '{{}}', '', '', gen_random_uuid(), true, 'done', 1, 0, 0, 0, 0, 0, '', now()
             FROM teams_membership WHERE team_id = {team} LIMIT 1
         """,
     "exports.ready_one_is_complete": "UPDATE exports_export SET done = done - 1 WHERE id = {handed}",

@@ -1,11 +1,12 @@
 """What the library finds: words, filters, orders, pages and counts, with exact results."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from datetime import timezone as zones
 from itertools import repeat
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -217,7 +218,7 @@ def test_filters(team: Team, viewer: User, member: User) -> None:
     assert liked.is_favourite  # type: ignore[attr-defined]  # annotated by `load`
 
 
-def test_days_are_those_of_the_installation(team: Team, viewer: User) -> None:
+def test_days_are_those_of_the_installation_where_no_zone_is_said(team: Team, viewer: User) -> None:
     moments = [
         datetime(2024, 2, 28, 23, 59, 59, tzinfo=UTC),
         datetime(2024, 2, 29, 0, 0, tzinfo=UTC),
@@ -246,17 +247,65 @@ def test_weeks_are_those_of_the_calendar(team: Team, viewer: User) -> None:
     assert found(team, viewer, "from=2026-12-28&to=2027-01-03") == [e]
 
 
+# Hours from UTC in halves and quarters, and two that change their clocks, each in its own part of the year.
+ZONES = ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/Los_Angeles", "Pacific/Chatham"]
+
+
 @settings(deadline=None)
-@given(st.dates(date(2000, 1, 1), date(2020, 12, 31)), st.integers(0, 400))
-def test_span_of_time_is_few_tokens(first: date, days: int) -> None:
+@given(st.sampled_from(ZONES), st.dates(date(2000, 1, 1), date(2020, 12, 31)), st.integers(0, 400))
+def test_span_of_time_is_few_tokens(zone: str, first: date, days: int) -> None:
     last = first + timedelta(days=days - 1)
-    search = LibrarySearch(since=first, until=last)
+    search = LibrarySearch(since=first, until=last, zone=ZoneInfo(zone))
     [part] = reading_of(search, team_id=7, user_id=1, tags_of={}, collections=()).parts
     tokens = set(re.findall(r"'7:(\w+:\d+)'", part.text))
-    for day in (first + timedelta(days=number) for number in range(-40, days + 40)):
-        said = {f"year:{day:%Y}", f"month:{day:%Y%m}", f"week:{day:%G%V}", f"day:{day:%Y%m%d}"}
-        assert bool(said & tokens) == (first <= day <= last), day
-    assert len(tokens) <= (15 if days <= 31 else 35)
+    end = days * 96
+    # Every one at both ends, some in between.
+    for quarter in {*range(-110, 110), *range(end - 110, end + 110), *range(-4000, end + 4000, 61)}:
+        moment = datetime.combine(first, time(), tzinfo=UTC) + timedelta(minutes=15 * quarter)
+        said = {
+            f"{moment:year:%Y}",
+            f"{moment:month:%Y%m}",
+            f"{moment:week:%G%V}",
+            f"{moment:day:%Y%m%d}",
+            f"{moment:hour:%Y%m%d%H}",
+            f"{moment:quarter:%Y%m%d%H}{moment.minute // 15}",
+        }
+        assert bool(said & tokens) == (first <= moment.astimezone(ZoneInfo(zone)).date() <= last), moment
+    ends = 0 if zone == "UTC" else 2 * 26
+    assert len(tokens) <= (15 if days <= 31 else 35) + ends
+
+
+def test_days_are_those_of_the_zone(team: Team, viewer: User) -> None:
+    windows = [date(2026, 3, 7), date(2026, 4, 4), date(2026, 9, 26), date(2026, 10, 31)]
+    begins = [datetime.combine(window, time(), tzinfo=UTC) for window in windows]
+    moments = [begin + timedelta(minutes=15 * number) for begin in begins for number in range(3 * 96)]
+    # The first of a quarter of an hour, and the last of the one before.
+    moments += [moment - timedelta(microseconds=1) for moment in moments[::5]]
+    moments += [datetime(year, 12, 31, 23, 30, tzinfo=UTC) for year in (1969, 1970, 1999, 2300, 9998)]
+    made = dict(zip((asset.pk for asset in plant(team, viewer, ["sea"] * len(moments))), moments, strict=True))
+    date_them(made)
+    spans = [(day, day) for window in windows for day in days_from(window - timedelta(days=1), 5)]
+    spans += [(windows[0], windows[3]), (date(1969, 12, 31), date(1971, 1, 1)), (date(1, 1, 1), windows[1])]
+    for zone in map(ZoneInfo, ZONES):
+        for since, until in spans:
+            search = LibrarySearch(since=since, until=until, zone=zone)
+            here = {pk for pk, at in made.items() if since <= at.astimezone(zone).date() <= until and at.year >= 1970}
+            assert set(ids_matching(team, viewer, search, newest=max(made)).values_list("pk", flat=True)) == here
+            assert count(team, viewer, search).number == min(len(here), 1000)
+
+
+def days_from(first: date, number: int) -> list[date]:
+    return [first + timedelta(days=day) for day in range(number)]
+
+
+def date_them(made: Mapping[int, datetime]) -> None:
+    """Make pictures those of another time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE library_asset SET created_at = m.at FROM unnest(%s::bigint[], %s::timestamptz[]) AS m (id, at)"
+            " WHERE m.id = library_asset.id",
+            [list(made), list(made.values())],
+        )
 
 
 def test_collection_has_what_is_inside_it(team: Team, viewer: User, other_team: Team, stranger: User) -> None:

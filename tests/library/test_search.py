@@ -2,6 +2,7 @@
 
 from datetime import date
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -189,16 +190,37 @@ def test_order_is_no_filter() -> None:
             "('7:nothing:' | '7:day:20231231' | '7:year:2024' | '7:month:202501' | '7:day:20250201')",
         ),
         ("from=9999-12-30&to=9999-12-31", "('7:nothing:')"),
-        ("to=1999-12-31", "('7:nothing:')"),
+        ("to=1970-01-01", "('7:nothing:' | '7:day:19700101')"),
+        ("to=1969-12-31", "('7:nothing:')"),
     ],
 )
 def test_search_is_asked_as(query: str, tsquery: str) -> None:
     assert asked(query) == tsquery
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Etc/GMT+12"])
 @pytest.mark.parametrize("query", ["from=0001-01-01", "to=9999-12-31", "from=9999-12-31", "to=0001-01-01"])
-def test_endless_spans_are_asked_in_few_tokens(query: str) -> None:
-    assert asked(query).count("|") < 120
+def test_endless_spans_are_asked_in_few_tokens(query: str, zone: str) -> None:
+    search = LibrarySearch.read(query, zone=ZoneInfo(zone))
+    tsquery = reading_of(search, team_id=7, user_id=9, tags_of={}, collections=[]).whole
+    assert tsquery.count("|") < 120
+
+
+def test_days_of_other_zones_are_asked_in_parts_of_those_of_utc() -> None:
+    search = LibrarySearch.read("from=2026-03-01&to=2026-04-02", zone=ZoneInfo("Asia/Kathmandu"))
+    tsquery = reading_of(search, team_id=7, user_id=9, tags_of={}, collections=[]).whole
+    begins = ["quarter:20260228181", "quarter:20260228182", "quarter:20260228183"]
+    begins += [f"hour:20260228{hour}" for hour in range(19, 24)]
+    ends = ["day:20260401", *(f"hour:20260402{hour:02}" for hour in range(18)), "quarter:20260402180"]
+    tokens = ["nothing:", *begins, "month:202603", *ends]
+    assert tsquery == "({})".format(" | ".join(f"'7:{token}'" for token in tokens))
+
+
+def test_zone_is_no_filter_and_stands_in_no_address() -> None:
+    search = LibrarySearch.read("q=fox", zone=ZoneInfo("Asia/Tokyo"))
+    assert (search, search.to_query()) == (LibrarySearch(q="fox"), "q=fox")
+    assert not LibrarySearch.read("", zone=ZoneInfo("Asia/Tokyo")).is_filtered
+    assert search.with_value("from", date(2026, 3, 1)).zone == ZoneInfo("Asia/Tokyo")
 
 
 @pytest.mark.django_db

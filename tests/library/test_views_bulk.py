@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -323,6 +324,22 @@ def test_large_act_shows_how_far_it_is_and_can_be_stopped(
     assert text_of(client.get(f"{BULK}running/", headers=HTMX)) == ""
     act.refresh_from_db()
     assert act.state == BulkState.CANCELLED
+
+
+@pytest.mark.parametrize("most", [0, 500])
+def test_all_that_match_are_those_of_the_readers_days(
+    team: Team, member: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(acting, "AT_ONCE", most)
+    late, early = make_asset(team), make_asset(team)
+    Asset.objects.filter(pk=late.pk).update(created_at=datetime(2026, 3, 3, 23, 30, tzinfo=UTC))
+    Asset.objects.filter(pk=early.pk).update(created_at=datetime(2026, 3, 4, 15, 30, tzinfo=UTC))
+    client = client_of(member)
+    client.cookies["zone"] = "Asia/Tokyo"
+    post(client, "rate:4", all="1", query="from=2026-03-04&to=2026-03-04")
+    # What a task does it does for the same reader.
+    bulk.work(BulkAct.objects.get().pk)
+    assert list(Asset.objects.filter(rating=4)) == [late]
 
 
 def test_acts_under_way_are_ones_own(

@@ -140,6 +140,28 @@ def test_days_are_the_readers(
     assert timezone.get_current_timezone_name() == "UTC"
 
 
+@pytest.mark.parametrize(("zone", "found"), [("", 1), ("Asia/Tokyo", 2), ("America/New_York", 0)])
+def test_dates_mean_the_days_of_the_headings(
+    team: Team, viewer: User, client_of: ClientOf, zone: str, found: int
+) -> None:
+    assets = [make_asset(team) for _ in range(2)]
+    moments = [datetime(2026, 3, 3, 23, 30, tzinfo=UTC), datetime(2026, 3, 4, 0, 30, tzinfo=UTC)]
+    for asset, moment in zip(assets, moments, strict=True):
+        Asset.objects.filter(pk=asset.pk).update(created_at=moment)
+    shown = [asset.pk for asset in reversed(assets)][:found]
+    client = client_of(viewer)
+    client.cookies["zone"] = zone
+    query = "from=2026-03-04&to=2026-03-04"
+    page = client.get(f"{LIBRARY}?{query}").content.decode()
+    assert (tiles_of(page), len(headings_of(page))) == (shown, min(found, 1))
+    # So do the pages that show one picture of what was found.
+    older = shown[1:]
+    page = client.get(f"/t/halden-co/assets/{assets[1].pk}/?{query}").content.decode()
+    assert [int(pk) for pk in re.findall(r'<a [^>]*href="/t/halden-co/assets/(\d+)/[^"]*" rel="next"', page)] == older
+    slides = client.get(f"/t/halden-co/assets/{assets[1].pk}/around/?way=after&{query}").json()["slides"]
+    assert [int(re.findall(r"/assets/(\d+)/", slide["href"])[0]) for slide in slides] == older
+
+
 def test_a_few_of_a_day_at_the_end_of_a_page_wait_for_the_next_one(
     team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ class Migration(migrations.Migration):
                 ("act", models.CharField(max_length=20)),
                 ("value", models.JSONField(blank=True, default=dict)),
                 ("query", models.CharField(blank=True, max_length=2000)),
+                ("zone", models.CharField(blank=True, max_length=60)),
                 ("newest", models.BigIntegerField(blank=True, null=True)),
                 ("key", models.UUIDField(default=uuid.uuid4)),
                 (

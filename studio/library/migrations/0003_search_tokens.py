@@ -3,7 +3,8 @@
 One index over that vector then answers any search of any team. Words and tokens are a team's own (`7/sea`,
 `7:status:approved`), so a search costs what the team is, not what the installation is; the colon keeps tokens apart from
 words: no beginning of a word is the beginning of one. A picture in the bin has `bin:7` instead of `team:7`, a purged one
-nothing at all. `year:`, `month:`, `week:` (from Monday) and `day:` (UTC) make a span of time a filter like all others.
+nothing at all. `year:`, `month:`, `week:` (from Monday) and `day:` (UTC) make a span of time a filter like all others;
+`hour:` and `quarter:` (of an hour) are for its ends where days begin at another moment, as they do in other time zones.
 `sample:4`, `sample:32` and `sample:256` are even samples, of one picture in so many: from these a search learns where
 its matches lie, and whether there are many, without reading them all. `ids18:`, `ids15:` and `ids12:` are blocks of ids
 of three sizes (in bits), `name:` those whose names share their first 1, 3, 6, 10 or 16 characters: with them the index
@@ -54,7 +55,9 @@ DECLARE
         team || to_char(made, '"year:"YYYY'),
         team || to_char(made, '"month:"YYYYMM'),
         team || to_char(made, '"week:"IYYYIW'),
-        team || to_char(made, '"day:"YYYYMMDD')
+        team || to_char(made, '"day:"YYYYMMDD'),
+        team || to_char(made, '"hour:"YYYYMMDDHH24'),
+        team || to_char(made, '"quarter:"YYYYMMDDHH24') || extract(minute FROM made)::int / 15
     ];
 BEGIN
     IF a.model_slug <> '' THEN
