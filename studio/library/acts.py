@@ -125,12 +125,17 @@ def _move(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
 
 
 def _undo_move(act: BulkAct, befores: Befores) -> list[int]:
-    """Only what still is where it was moved to goes back; what had been there before stays there, too."""
-    collecting.lock_collections(_collection(act, "source"), _collection(act))
+    """Only what still is where it was moved to goes back; what had been there before stays there, too.
+
+    Nobody took it out of there who deleted the whole collection, so all of that goes back.
+    """
+    target = act.value["collection"]
+    is_there = target in collecting.lock_known(act.value["source"], target)
     joined = {pk: before for pk, before in befores.items() if before["joined"]}
-    left = set(_undo_collect(act, joined))
-    back = {pk: before for pk, before in befores.items() if pk in left or pk not in joined}
-    return _put_back(act, back, "source")
+    left = set(_undo_collect(act, joined)) if is_there else set()
+    if is_there and not collecting.is_emptied(target):
+        befores = {pk: before for pk, before in befores.items() if pk in left or pk not in joined}
+    return _put_back(act, befores, "source")
 
 
 def _add_tag(act: BulkAct, ids: Sequence[int]) -> dict[int, dict[str, Any]]:

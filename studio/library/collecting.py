@@ -200,8 +200,13 @@ def _join(asset_ids: Sequence[int], collection: Collection, actor_id: int) -> li
 
 def _refuse_emptied(collection: Collection) -> None:
     """Raise CollectionGone where an act is emptying a collection; it is locked, so none begins meanwhile."""
-    if BulkAct.objects.emptying_collections().filter(value__collection=collection.pk).exists():
+    if is_emptied(collection.pk):
         raise CollectionGone("This collection is being deleted.")
+
+
+def is_emptied(collection_id: int) -> bool:
+    """Whether an act is emptying a collection."""
+    return BulkAct.objects.emptying_collections().filter(value__collection=collection_id).exists()
 
 
 def _leave(asset_ids: Sequence[int], collection: Collection) -> dict[int, int]:
@@ -251,6 +256,11 @@ def _lock_places_of(team: Team) -> None:
 def lock_collections(*collections: Collection) -> None:
     """Lock collections in the order of their ids, before any picture; raises CollectionGone when one was deleted."""
     ids = {collection.pk for collection in collections}
-    rows = Collection.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk")
-    if len(rows) != len(ids):
+    if lock_known(*ids) != ids:
         raise CollectionGone("This collection was deleted meanwhile. Its pictures are still in the library.")
+
+
+def lock_known(*ids: int) -> set[int]:
+    """Lock those of some collections that there are, as `lock_collections` does; returns them."""
+    rows = Collection.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    return set(rows.values_list("pk", flat=True))

@@ -13,6 +13,7 @@ from django.utils import timezone
 from studio.accounts.models import User
 from studio.core.errors import Conflict, NotFound
 from studio.library import acting, binning, bulk
+from studio.library.collecting import delete_collection
 from studio.library.models import (
     Asset,
     AssetTag,
@@ -157,6 +158,32 @@ def test_collecting_moving_and_taking_out_are_taken_back_in_place(
     assert about(team) == before
     acting.undo(act=collected)
     assert not solstice.items.exists()
+
+
+def test_moving_is_taken_back_where_the_target_is_gone(team: Team, owner: User, solstice: Collection) -> None:
+    first, second = make_asset(team), make_asset(team)
+    start(team, owner, "collect", first.pk, second.pk, collection=solstice.pk, name="Solstice launch")
+    spare = make_collection(team, owner, "Spare")
+    before = about(team)
+    start(team, owner, "collect", second.pk, collection=spare.pk, name="Spare")
+    value = {"source": solstice.pk, "collection": spare.pk, "name": "Spare"}
+    moved = start(team, owner, "move", first.pk, second.pk, **value)
+    delete_collection(collection=spare, actor_id=owner.pk)
+    undone = acting.undo(act=moved)
+    assert (undone.state, undone.undone, undone.kept, undone.problem) == (BulkState.UNDONE, 2, 0, "")
+    assert about(team) == before
+
+
+def test_moving_is_not_taken_back_where_the_source_is_gone(team: Team, owner: User, solstice: Collection) -> None:
+    asset, spare = make_asset(team), make_collection(team, owner, "Spare")
+    start(team, owner, "collect", asset.pk, collection=solstice.pk, name="Solstice launch")
+    value = {"source": solstice.pk, "collection": spare.pk, "name": "Spare"}
+    moved = start(team, owner, "move", asset.pk, **value)
+    delete_collection(collection=solstice, actor_id=owner.pk)
+    undone = acting.undo(act=moved)
+    assert (undone.state, undone.undone) == (BulkState.UNDONE, 0)
+    assert "was deleted meanwhile" in undone.problem
+    assert list(spare.items.values_list("asset", flat=True)) == [asset.pk]
 
 
 def test_restoring_is_taken_back_as_it_was(team: Team, member: User, admin: User) -> None:

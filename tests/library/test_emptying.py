@@ -1,5 +1,6 @@
 """Tags that are merged or deleted and collections that are deleted: a few pictures at once, many in turns."""
 
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,7 @@ from studio.library.collecting import collect, create_collection, put_back, unco
 from studio.library.errors import CollectionGone, TagGone
 from studio.library.models import Asset, AssetTag, BulkAct, BulkState, Collection, CollectionItem, Tag
 from studio.library.progress import Progress
+from studio.library.selection import Selection
 from studio.library.tagging import add_named_tags, add_tag, create_tag
 from studio.teams.models import Membership, Role, Team
 from tests.conftest import ClientOf
@@ -191,6 +193,22 @@ def test_deleted_tag_leaves_its_pictures(heroes: Tag, hero: Tag, member: User) -
         "Tag heroes deleted. 5 images no longer tagged heroes.",
     )
     assert (list(Tag.objects.all()), tagged(hero), Asset.objects.count()) == ([hero], 1, 5)
+
+
+@pytest.mark.usefixtures("_small_steps")
+def test_moving_into_what_is_being_deleted_is_taken_back_whole(team: Team, boats: Collection, member: User) -> None:
+    ships = create_collection(team=team, actor=member, name="Ships")
+    before = dict(boats.items.values_list("asset", "position"))
+    value = {"source": boats.pk, "collection": ships.pk, "name": "Ships"}
+    chosen = Selection(ids=tuple(before))
+    moved = acting.start(team=team, actor=member, act="move", value=value, selection=chosen, key=uuid.uuid4())
+    run(moved)
+    deleted = turn(turn(emptying.delete_collection(collection=ships, actor=member)))
+    assert (deleted.done, ships.items.count()) == (2, 3)
+    undone = run(acting.undo(act=moved))
+    assert (undone.undone, undone.kept, undone.problem) == (5, 0, "")
+    assert (dict(boats.items.values_list("asset", "position")), ships.items.count()) == (before, 0)
+    assert run(deleted).state == BulkState.DONE
 
 
 @pytest.mark.usefixtures("_small_steps")
