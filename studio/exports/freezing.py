@@ -129,7 +129,7 @@ class Freezer:
 
     def _write(self, page: ExportPage, part: ExportPart, lines: Sequence[_Line]) -> None:
         """Put as much of the page into the part as it takes; the rest becomes a page of its own."""
-        fitting = self._fitting(part, lines)
+        fitting, ended = self._fitting(part, lines)
         if not fitting:
             self._seal(part)
             return
@@ -137,6 +137,8 @@ class Freezer:
         page.asset_ids = page.asset_ids[:fitting]
         taken = lines[:fitting]
         _fill(page, part, taken)
+        # If it ends here then as it was measured, because the library's tables may grow until then.
+        part.json_tail, part.readme = ended.json_tail, ended.readme
         missing = len(page.missing_names)
         with transaction.atomic():
             self._hold(done=F("done") + len(taken), missing=F("missing") + missing, strikes=0)
@@ -149,43 +151,53 @@ class Freezer:
         if rest:
             self._seal(part)
 
-    def _fitting(self, part: ExportPart, lines: Sequence[_Line]) -> int:
-        """Return how many of the lines the part takes; a part that is empty takes one, however large."""
-        most = self.export.part_bytes
-        if most is None or self._length_with(part, lines) <= most:
-            return len(lines)
-        counts = range(1, len(lines))
-        fitting = bisect_right(counts, most, key=lambda count: self._length_with(part, lines[:count]))
-        return fitting or int(_is_empty(part))
+    def _fitting(self, part: ExportPart, lines: Sequence[_Line]) -> tuple[int, ExportPart]:
+        """Return how many of the lines the part takes, and if its size matters, how it would end with these.
 
-    def _length_with(self, part: ExportPart, lines: Sequence[_Line]) -> int:
-        """Return how long the part would be if it ended with these lines, as the library's tables are now."""
+        A part that is empty takes one, however large.
+        """
+        most = self.export.part_bytes
+        if most is None:
+            return len(lines), part
+        measured: dict[int, ExportPart] = {}
+
+        def length_with(count: int) -> int:
+            measured[count] = self._ended(part, lines[:count])
+            return measured[count].length
+
+        if length_with(len(lines)) <= most:
+            fitting = len(lines)
+        else:
+            fitting = bisect_right(range(1, len(lines)), most, key=length_with) or int(_is_empty(part))
+        return fitting, measured.get(fitting, part)
+
+    def _ended(self, part: ExportPart, lines: Sequence[_Line]) -> ExportPart:
+        """Return the part as it would be if it ended with these lines, as the library's tables are now."""
         ended = copy(part)
         _fill(ExportPage(), ended, lines)
-        self._end(ended, _missing_names(part) + [line.name for line in lines if line.entry is None])
-        return ended.length
+        self._write_end(ended, _missing_names(part) + [line.name for line in lines if line.entry is None])
+        _end(ended)
+        return ended
 
     def _seal(self, part: ExportPart) -> None:
         """End a part: from now on its bytes are known from the first to the last."""
-        self._end(part, _missing_names(part))
+        if not part.readme:
+            self._write_end(part, _missing_names(part))
+        _end(part)
         with transaction.atomic():
             self._hold(length=F("length") + part.length)
             part.save()
 
-    def _end(self, part: ExportPart, missing_names: Sequence[str]) -> None:
+    def _write_end(self, part: ExportPart, missing_names: Sequence[str]) -> None:
         """Write what follows a part's pictures and their lines."""
         is_whole = self.export.scope == Scope.LIBRARY
-        tail = manifest.json_tail(
+        part.json_tail = manifest.json_tail(
             collections=collections_table(self.export.team, None if is_whole else part.collection_ids),
             tags=tags_table(self.export.team, None if is_whole else part.tag_ids),
             files=part.files,
             missing=part.missing,
         )
-        part.json_tail, part.json_size = tail, part.json_size + len(tail)
-        part.json_crc32 = zlib.crc32(tail, part.json_crc32)
         part.readme = manifest.readme(_readme(self.export, part, missing_names))
-        part.etag = part.digest = _chained(part.digest, tail, part.readme)
-        part.length = layout_of(part).length
 
     def _finish(self, part: ExportPart | None) -> None:
         """End the last part and let it be downloaded."""
@@ -259,6 +271,14 @@ def _fill(page: ExportPage, part: ExportPart, lines: Sequence[_Line]) -> None:
     part.collection_ids = sorted({*part.collection_ids}.union(*(line.collection_ids for line in lines)))
     part.tag_ids = sorted({*part.tag_ids}.union(*(line.tag_ids for line in lines)))
     part.digest = _chained(part.digest, page.records, page.json, page.csv)
+
+
+def _end(part: ExportPart) -> None:
+    """Count in the part what follows its pictures and their lines."""
+    part.json_size += len(part.json_tail)
+    part.json_crc32 = zlib.crc32(part.json_tail, part.json_crc32)
+    part.etag = part.digest = _chained(part.digest, bytes(part.json_tail), bytes(part.readme))
+    part.length = layout_of(part).length
 
 
 def _is_empty(part: ExportPart) -> bool:

@@ -181,8 +181,9 @@ class Export(models.Model):
 class ExportPart(models.Model):
     """One archive of an export: how long it is, and what is in it beside the pictures.
 
-    While it is written the numbers grow with each page; they end with `etag`. In the archive the pictures come first,
-    then manifest.json, manifest.csv and README.txt, then the directory.
+    While it is written the numbers grow with each page; they end with `etag`, and count what follows the pages' bytes
+    only then. In the archive the pictures come first, then manifest.json, manifest.csv and README.txt, then the
+    directory.
     """
 
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="parts", db_index=False)

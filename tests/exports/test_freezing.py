@@ -232,6 +232,28 @@ def test_parts_hold_every_picture_once_and_in_order(team: Team, owner: User) -> 
     assert sum(manifest["summary"]["files"] for manifest in manifests) == 7
 
 
+@pytest.mark.parametrize("page", [2, 4])
+def test_parts_keep_to_their_size_whatever_is_renamed_meanwhile(
+    team: Team, owner: User, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(planning, "PAGE", page)
+    monkeypatch.setattr(services, "AT_ONCE", 0)
+    put(make_collection(team, owner, "Autumn"), owner, *(make_asset(team) for _ in range(4)))
+    make_export(team, owner, pattern="{number}-{id}", part_bytes=10**9)
+    whole = finish(claimed())
+    make_export(team, owner, pattern="{number}-{id}", part_bytes=whole.length)
+    freezer = claimed()
+    for _ in range(4 // page):
+        freezer.step()
+    # What follows the pictures was measured with the last of them; now it would be longer.
+    Collection.objects.update(description="Leaves. " * 50)
+    release(freezer.export)
+    export = finish(claimed())
+    part = export.parts.get()
+    assert (part.length, len(read(body_of(part)))) == (whole.length, whole.length)
+    assert len(names_of(export)) == 4
+
+
 def test_picture_larger_than_a_part_has_one_to_itself(team: Team, owner: User) -> None:
     make_asset(team)
     make_asset(team)
