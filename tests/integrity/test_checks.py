@@ -193,8 +193,8 @@ PLANTS: dict[str, str] = {
         """,
     "library.finished_bulk_act_left_nothing": """
         INSERT INTO library_bulkact (
-            team_id, actor_id, act, value, query, zone, key, is_frozen, state, total, done, skipped, kept, undone, reached,
-            problem, created_at
+            team_id, actor_id, act, value, query, zone, key, is_frozen, state, total, done, skipped, kept, undone,
+            reached, problem, created_at
         )
             SELECT {team}, user_id, 'bin', '{{}}', '', '', gen_random_uuid(), true, 'done', 1, 0, 0, 0, 0, 0, '', now()
             FROM teams_membership WHERE team_id = {team} LIMIT 1
