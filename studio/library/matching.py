@@ -4,10 +4,11 @@ Nothing a person typed reaches the query's grammar: words are cut by `words.py`,
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.utils import timezone
 
@@ -82,6 +83,14 @@ class Reading:
         return " & ".join(texts)
 
 
+class Span(NamedTuple):
+    """A time that pictures have a token of."""
+
+    token: str
+    begin: datetime
+    end: datetime
+
+
 class _Writer:
     """Writes one part; the words of a team are a team's own lexemes, `7/sea`."""
 
@@ -100,6 +109,20 @@ class _Writer:
 
     def any_of(self, tokens: Iterable[str]) -> str:
         return f"({' | '.join(map(self.token, tokens))})"
+
+    def days(self, search: LibrarySearch) -> str:
+        """Write the days of a search: first what is long, and of a day that is cut only what that has, hour by hour.
+
+        So most pictures, found or not, are asked for few tokens each.
+        """
+        whole, cut = [], defaultdict(list)
+        for span in sorted(_spans_of(search), key=lambda span: span.begin - span.end):
+            if span.end - span.begin < _DAY:
+                cut[f"{span.begin:day:%Y%m%d}"].append(span.token)
+            else:
+                whole.append(self.token(span.token))
+        ends = [f"({self.token(day)} & {self.any_of(hours)})" for day, hours in cut.items()]
+        return f"({' | '.join([*whole, *ends] or [self.token(_NOTHING)])})"
 
     def term(self, term: Term, tags: Iterable[int]) -> str:
         found = [self.phrase(term)] if term.runs else []
@@ -140,6 +163,8 @@ def reading_of(
     """
     writer = _Writer(team_id)
     parts = [Part(writer.any_of(some)) for some in _tokens(search, user_id, collections)]
+    if search.since or search.until:
+        parts.append(Part(writer.days(search)))
     if search.alpha is False:
         parts.append(Part("!" + writer.token("alpha:1"), minus=True))
     terms = terms_of(search.q)
@@ -167,14 +192,12 @@ def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> 
         yield [f"fav:{user_id}"]
     if search.rating:
         yield [f"rating:{rating}" for rating in range(search.rating, MOST_RATING + 1)]
-    if search.since or search.until:
-        yield [_NOTHING, *_days(search)]
 
 
-def _days(search: LibrarySearch) -> Iterator[str]:
-    """Yield few tokens that fill the days of a search.
+def _spans_of(search: LibrarySearch) -> Iterator[Span]:
+    """Yield few spans that fill the days of a search.
 
-    These are UTC's years, months, weeks and days; where days begin at another moment in the search's zone, hours and
+    They are UTC's years, months, weeks and days; where days begin at another moment in the search's zone, hours and
     quarters of hours stand at both ends.
     """
     # There are no pictures after the next year. A day more on both sides is enough for every zone.
@@ -183,8 +206,9 @@ def _days(search: LibrarySearch) -> Iterator[str]:
     until = min(search.until or date.max, end.date())
     at, end = max(_begin(since, search.zone), _FIRST), min(_begin(until + _DAY, search.zone), end)
     while at < end:
-        token, at = next((f"{at:{form}}", then) for form, then in _spans(at, end) if then <= end)
-        yield token
+        span = next(span for span in _spans_from(at, end) if span.end <= end)
+        yield span
+        at = span.end
 
 
 def _begin(day: date, zone: tzinfo) -> datetime:
@@ -193,21 +217,21 @@ def _begin(day: date, zone: tzinfo) -> datetime:
     return moment.replace(minute=moment.minute // 15 * 15, second=0)
 
 
-def _spans(at: datetime, end: datetime) -> Iterator[tuple[str, datetime]]:
-    """Yield the tokens that begin at a moment and when they end, the longest first."""
+def _spans_from(at: datetime, end: datetime) -> Iterator[Span]:
+    """Yield the spans that begin at a moment, the longest first."""
     if at.hour == at.minute == 0:
         month = _next_month(at)
         if at.day == at.month == 1:
-            yield "year:%Y", at.replace(year=at.year + 1)
+            yield Span(f"{at:year:%Y}", at, at.replace(year=at.year + 1))
         if at.day == 1:
-            yield "month:%Y%m", month
+            yield Span(f"{at:month:%Y%m}", at, month)
         # A week that ran into a month which is wanted as a whole would have it cut into weeks.
         if at.weekday() == 0 and (at + _WEEK <= month or _next_month(month) > end):
-            yield "week:%G%V", at + _WEEK
-        yield "day:%Y%m%d", at + _DAY
+            yield Span(f"{at:week:%G%V}", at, at + _WEEK)
+        yield Span(f"{at:day:%Y%m%d}", at, at + _DAY)
     if at.minute == 0:
-        yield "hour:%Y%m%d%H", at + _HOUR
-    yield f"quarter:%Y%m%d%H{at.minute // 15}", at + _QUARTER
+        yield Span(f"{at:hour:%Y%m%d%H}", at, at + _HOUR)
+    yield Span(f"{at:quarter:%Y%m%d%H}{at.minute // 15}", at, at + _QUARTER)
 
 
 def _next_month(day: datetime) -> datetime:

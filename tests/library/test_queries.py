@@ -257,7 +257,9 @@ def test_span_of_time_is_few_tokens(zone: str, first: date, days: int) -> None:
     last = first + timedelta(days=days - 1)
     search = LibrarySearch(since=first, until=last, zone=ZoneInfo(zone))
     [part] = reading_of(search, team_id=7, user_id=1, tags_of={}, collections=()).parts
-    tokens = set(re.findall(r"'7:(\w+:\d+)'", part.text))
+    cut = re.findall(r"\('7:(\w+:\d+)' & \(([^)]*)\)\)", part.text)
+    hours = {day: tokens_in(tokens) for day, tokens in cut}
+    whole = tokens_in(part.text) - set(hours).union(*hours.values())
     end = days * 96
     # Every one at both ends, some in between.
     for quarter in {*range(-110, 110), *range(end - 110, end + 110), *range(-4000, end + 4000, 61)}:
@@ -270,9 +272,15 @@ def test_span_of_time_is_few_tokens(zone: str, first: date, days: int) -> None:
             f"{moment:hour:%Y%m%d%H}",
             f"{moment:quarter:%Y%m%d%H}{moment.minute // 15}",
         }
-        assert bool(said & tokens) == (first <= moment.astimezone(ZoneInfo(zone)).date() <= last), moment
-    ends = 0 if zone == "UTC" else 2 * 26
-    assert len(tokens) <= (15 if days <= 31 else 35) + ends
+        is_found = bool(said & whole) or any(day in said and said & tokens for day, tokens in hours.items())
+        assert is_found == (first <= moment.astimezone(ZoneInfo(zone)).date() <= last), moment
+    assert len(whole) <= (15 if days <= 31 else 35)
+    assert len(hours) <= (0 if zone == "UTC" else 2)
+    assert all(len(tokens) <= 23 + 3 for tokens in hours.values())
+
+
+def tokens_in(text: str) -> set[str]:
+    return set(re.findall(r"'7:(\w+:\d+)'", text))
 
 
 def test_days_are_those_of_the_zone(team: Team, viewer: User) -> None:
