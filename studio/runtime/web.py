@@ -10,6 +10,8 @@ import uvicorn
 from studio.runtime.zerocopy import ZeroCopyProtocol
 
 _GRACE_SECONDS = 3
+# Longer than a proxy keeps an idle connection, so that none is closed while a request is on its way to it.
+_IDLE_SECONDS = 75
 
 
 class WebServer(uvicorn.Server):
@@ -59,6 +61,7 @@ def serve(
         server_header=False,
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws="none",
     )

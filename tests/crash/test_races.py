@@ -17,7 +17,7 @@ CREDIT, SUBMITS = 37, 100
 HELD = "SELECT balance, held FROM ledger_creditaccount JOIN teams_team t ON t.id = team_id WHERE t.slug = 'race'"
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 def test_credit_for_37_takes_37_of_100_at_once(install: Install, rounds: int) -> None:
     installation = install()
     browser = installation.open()
