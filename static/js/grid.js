@@ -9,7 +9,7 @@
 //   grid:refresh (sent to the document): pictures were changed elsewhere; what is in reach is fetched anew.
 
 import { layOut } from "./justify.js";
-import { cutOff, endIn, fetchLeaf, tilesIn } from "./leaves.js";
+import { cutOff, endIn, fetchLeaf, focusAgain, focusIn, linkOf, tilesIn } from "./leaves.js";
 
 const MOST_LEAVES = 3;
 const KEPT_IN_MEMORY = 12;
@@ -24,7 +24,6 @@ const partOf = ({ href }) => {
   if (!url.searchParams.has("cursor")) url.searchParams.set("cursor", "");
   return addressOf(url);
 };
-export const linkOf = (tile) => tile?.querySelector(":scope > a");
 
 export class Grid {
   constructor(shelf, place) {
@@ -217,6 +216,7 @@ export class Grid {
 
   fill(page) {
     const made = page.master.cloneNode(true);
+    page.focus = focusIn(page.leaf) ?? page.focus;
     layOut(made, this.measures);
     page.rest = tilesIn(made).map((tile) => [tile.parentElement, tile]);
     for (const box of made.querySelectorAll(".justified")) box.replaceChildren();
@@ -231,6 +231,7 @@ export class Grid {
   // The boxes of a new leaf have their measures already, so nothing moves while its pictures follow.
   grow(page, most = AT_ONCE) {
     for (const [box, tile] of page.rest.splice(0, most)) box.append(tile);
+    if (page.focus && focusAgain(page.leaf, page.focus, { isWhole: !page.rest.length })) page.focus = null;
     if (page.rest.length) return;
     page.leaf.dispatchEvent(new CustomEvent("grid:page", { bubbles: true }));
     this.arrive(page);

@@ -1,6 +1,8 @@
 // Pages of the library's grid as the server sends them, and where one ends and the next begins.
 
 export const tilesIn = (node) => [...node.querySelectorAll(".tile")];
+export const linkOf = (tile) => tile?.querySelector(":scope > a");
+const partsOf = (tile) => [...tile.querySelectorAll("a, input, button")];
 
 // Read outside the document, where no picture of it is asked for yet; what is shown is a copy.
 export const fetchLeaf = async (href, signal) => {
@@ -33,4 +35,22 @@ export const cutOff = (leaf, tiles, { other, href }) => {
     leaf.lastElementChild.querySelector(".justified").dataset.open = "";
   }
   leaf.dataset.next = href;
+};
+
+// What has the focus on a page, before another one comes in its place.
+export const focusIn = (leaf) => {
+  const part = document.activeElement;
+  const tile = leaf.contains(part) && part.closest(".tile");
+  return tile ? { asset: tile.dataset.asset, at: tilesIn(leaf).indexOf(tile), part: partsOf(tile).indexOf(part) } : null;
+};
+
+// Give it to the same picture on the new page or, where that one is gone, to the one in its place; false while neither is
+// there. Who has gone elsewhere meanwhile stays there.
+export const focusAgain = (leaf, { asset, at, part }, { isWhole }) => {
+  const tiles = tilesIn(leaf);
+  const same = tiles.find((tile) => tile.dataset.asset === asset);
+  if (!same && !isWhole) return false;
+  const target = same ? partsOf(same)[part] : linkOf(tiles[Math.min(at, tiles.length - 1)]);
+  if (document.activeElement === document.body) target?.focus({ preventScroll: true });
+  return true;
 };

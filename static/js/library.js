@@ -2,8 +2,8 @@
 // focus among pictures by arrows, Home and End. Searching itself is htmx: the form #find and the links of its filters.
 //   <div id="results" data-home="<address>" data-parts="#one, #two">  what a search exchanges, and what else with it
 
-import { Grid, addressOf, linkOf } from "./grid.js";
-import { tilesIn } from "./leaves.js";
+import { Grid, addressOf } from "./grid.js";
+import { linkOf, tilesIn } from "./leaves.js";
 
 const PLACES_KEPT = 8;
 const STORE = "atelier-places";

@@ -4,6 +4,7 @@
 //   that there was; .shelf[data-until]: the whole bin
 //   [data-select] begins and ends selecting · Shift + click takes a range · X and Shift + X do so by keyboard
 //   Ctrl + A takes all that is known of the page, once more all that match · Esc clears, then ends
+//   B leads to the bar, past all pictures between, and from there back to the picture
 //   grid:page from a part of the grid that has come (back) · library-changed on <body>: the grid asks anew
 
 import { isShortcut, isTyping } from "./shortcuts.js";
@@ -19,6 +20,7 @@ const sizes = new Map(); // of everything seen
 let order = []; // ids as far as the grid was seen
 let all = null; // what stands for everything that matches, or null
 let last = null;
+let place = null; // the picture that had the focus
 let shelf = null;
 let isSelecting = false;
 
@@ -66,9 +68,14 @@ const paint = (node) => {
 // Also without the button, from the first tick to the last.
 const isActive = () => isSelecting || Boolean(all) || chosen.size > 0;
 
+const hasFocus = () => Boolean(document.activeElement.closest("[data-bulk], #bulk-more"));
+
+const goBack = () => (find(place) ?? shelf?.querySelector(".pick"))?.closest(".tile").querySelector("a").focus({ preventScroll: true });
+
 const update = () => {
   const bytes = [...chosen.values()].reduce((sum, size) => sum + size, 0);
   const isEmpty = !all && chosen.size === 0;
+  if (isEmpty && hasFocus()) goBack();
   bar.hidden = isEmpty;
   // A class and no :has(), which would be asked again with every tile: messages rise above the bar.
   document.body.classList.toggle("has-bulk", !isEmpty);
@@ -182,6 +189,11 @@ const onKey = (event) => {
     if (bar.hidden) isSelecting = false;
     clear();
   }
+  if (key === "b" && !bar.hidden) {
+    event.preventDefault();
+    if (hasFocus()) goBack();
+    else bar.querySelector("button:not(:disabled)").focus();
+  }
   const pick = event.target.closest?.(".tile")?.querySelector(`.pick[form="${bar.id}"]`);
   if (key === "x" && pick) pickOne(pick.value, event.shiftKey || !pick.checked, event.shiftKey);
 };
@@ -225,6 +237,18 @@ const onSwap = (event) => {
     paint(leaf);
   }
   if (shelf) update();
+};
+
+// The bar goes as an act begins, and with it the button that a dialog would give the focus back to.
+const onStarted = () => {
+  const dialog = document.querySelector("dialog[open]");
+  clear();
+  dialog?.addEventListener("close", goBack, { once: true });
+};
+
+const onFocus = (event) => {
+  const pick = event.target.closest?.(".tile")?.querySelector(`.pick[form="${bar.id}"]`);
+  if (pick) place = pick.value;
 };
 
 const onFormData = (event) => {
@@ -272,7 +296,8 @@ if (bar) {
   document.addEventListener("grid:page", onPage);
   document.addEventListener("htmx:after:swap", onSwap);
   document.addEventListener("formdata", onFormData);
-  document.addEventListener("bulk-started", clear);
+  document.addEventListener("bulk-started", onStarted);
+  document.addEventListener("focusin", onFocus);
   for (const name of ["library-changed", "live-resumed"]) document.body.addEventListener(name, onChanged);
   update();
 }

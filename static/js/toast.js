@@ -1,13 +1,17 @@
-// Toasts leave after 6 seconds, later while the pointer or the focus is on them; no message here is the only place that
-// says a thing. An event "toast" on <body> with { detail: { text } } or { detail: { value } } (HX-Trigger) makes a new one.
+// Toasts leave after 6 seconds, later where they can take something back, and while the pointer or the focus is on them; no
+// message here is the only place that says a thing. Ctrl + Z outside fields takes back what the last of them offers to.
+// An event "toast" on <body> with { detail: { text } } or { detail: { value } } (HX-Trigger) makes a new one.
+
+import { isTyping } from "./shortcuts.js";
 
 const STAY = 6000;
+const STAY_TO_UNDO = 15_000;
 const region = document.getElementById("toasts");
 const timers = new WeakMap();
 
 const leaveLater = (toast) => {
   clearTimeout(timers.get(toast));
-  timers.set(toast, setTimeout(() => toast.remove(), STAY));
+  timers.set(toast, setTimeout(() => toast.remove(), toast.querySelector("form") ? STAY_TO_UNDO : STAY));
 };
 const adopt = (node) => {
   if (node instanceof HTMLElement && node.matches("[data-toast]")) leaveLater(node);
@@ -19,6 +23,14 @@ const show = (text) => {
   toast.dataset.toast = "";
   toast.textContent = text;
   region.append(toast);
+};
+
+const onKey = (event) => {
+  const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+  const undo = isUndo && !isTyping(event.target) && [...region.querySelectorAll("form button")].at(-1);
+  if (!undo) return;
+  event.preventDefault();
+  undo.click();
 };
 
 if (region) {
@@ -33,5 +45,6 @@ if (region) {
     region.addEventListener(hold, (event) => clearTimeout(timers.get(event.target.closest("[data-toast]"))));
     region.addEventListener(release, (event) => event.target.closest("[data-toast]") && leaveLater(event.target.closest("[data-toast]")));
   }
+  document.addEventListener("keydown", onKey);
   document.body.addEventListener("toast", (event) => show(event.detail.text ?? event.detail.value));
 }

@@ -58,10 +58,65 @@ add_tag(asset_ids=list(Asset.objects.for_team(tag.team).values_list("pk", flat=T
 """
 
 
+_SIX = """
+from studio.teams.models import Team
+from tests.factories import make_asset
+for number in range(6):
+    make_asset(Team.objects.get(slug={team!r}), prompt=f"Lighthouse {{number}}")
+"""
+
+
 def fill_library(visitor: Visitor) -> None:
     """Make eight pictures by two prompts."""
     for prompt in ("A kite above the dunes", "A boat in the fog"):
         visitor.make(prompt, n=4)
+
+
+def test_keyboard_leads_to_the_bar_and_back_to_the_pictures(site: Site, visit: Visit) -> None:
+    team = site.new_team("Bulk by keyboard", credits=1)
+    site.manage("shell", "-c", _SIX.format(team=team))
+    maya = visit(site, team=team).sign_in()
+    maya.go("library/")
+    page = maya.page
+    link = tiles(page).locator("> a")
+    expect(link).to_have_count(6)
+
+    # B leads past all pictures to the bar, and back to the one that had the focus.
+    link.nth(1).focus()
+    page.keyboard.press("x")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("x")
+    page.keyboard.press("b")
+    expect(bar(page).get_by_role("button", name="Collect")).to_be_focused()
+    page.keyboard.press("b")
+    expect(link.nth(2)).to_be_focused()
+
+    # The bar goes with the selection; whoever was on it, or in a dialog that it opened, is on that picture again.
+    page.keyboard.press("b")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Tag 2 images")
+    expect(dialog.get_by_label("Tag", exact=True)).to_be_focused()
+    page.keyboard.type("coast")
+    page.keyboard.press("Enter")
+    said(page, "2 images tagged coast.")
+    expect(bar(page)).to_be_hidden()
+    expect(link.nth(2)).to_be_focused()
+    page.keyboard.press("Control+z")
+    said(page, "Undone for 2 images.")
+
+    # Pictures that come anew, since somebody changed something, take the focus from nobody.
+    tiles(page).nth(2).get_by_role("button", name="Favourite").focus()
+    with page.expect_response(re.compile("cursor=")):
+        page.evaluate("() => document.body.dispatchEvent(new Event('library-changed'))")
+    expect(tiles(page).nth(2).get_by_role("button", name="Favourite")).to_be_focused()
+    page.keyboard.press("x")
+    page.keyboard.press("b")
+    bar(page).get_by_role("button", name="Move to bin").press("Enter")
+    said(page, "1 image moved to the bin.")
+    expect(link).to_have_count(5)
+    expect(link.nth(2)).to_be_focused()
+    maya.hear_nothing()
 
 
 def test_selecting_filing_binning_and_taking_back(site: Site, visit: Visit) -> None:
