@@ -1,4 +1,5 @@
-// The composer: counts characters, submits by Ctrl or Cmd + Enter, steps aside on phones once sent.
+// The composer: counts characters, submits by Ctrl or Cmd + Enter, steps aside on phones once sent. There it lies over the
+// page: as it comes its prompt gets the focus, Escape closes it, and the dock that opened it has the focus again.
 //   <form data-composer> … <textarea data-counted="prompt-count" data-limit="32000"> <output id="prompt-count">
 //   <span data-says="prompt" data-otherwise="Describe the image">  what stands in the field of this id
 //   <kbd data-mac="⌘ ↵">Ctrl ↵</kbd>
@@ -42,6 +43,16 @@ document.addEventListener("keydown", (event) => {
     const button = document.querySelector(`.primary[type="submit"][form="${form.id}"]`) ?? form.querySelector('.primary[type="submit"]');
     if (!button?.disabled && button?.ariaDisabled !== "true") form.requestSubmit(button);
   }
+});
+
+addEventListener("hashchange", () => {
+  if (location.hash === "#composer") document.querySelector("#composer textarea")?.focus({ preventScroll: true });
+  else if (document.activeElement.matches("body, #composer *")) document.querySelector(".dock a")?.focus({ preventScroll: true });
+});
+
+document.addEventListener("keydown", (event) => {
+  const isOver = location.hash === "#composer" && document.querySelector(".dock")?.checkVisibility();
+  if (event.key === "Escape" && isOver && !event.defaultPrevented && !document.querySelector("dialog[open], :popover-open")) location.hash = "#feed";
 });
 
 // A button that says why it does not work yet stays focusable, so it has to be held back here.

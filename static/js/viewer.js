@@ -14,6 +14,8 @@ const PAN = 80;
 const MARGIN = { x: 64, y: 60 };
 const NARROW_MARGIN = { x: 0, y: 104 };
 const NARROW = 800;
+// In a low window, as on a phone held across, the controls lie over the picture: they go away by themselves.
+const LOW = 480;
 // From so many screen pixels for one of the picture, its pixels are shown as they are.
 const PLAIN_PIXELS = 4;
 const QUIET_AFTER = 2500;
@@ -154,7 +156,7 @@ class Viewer {
 
   #layOut() {
     const { width, height } = this.zoom.box;
-    const margin = width < NARROW ? NARROW_MARGIN : MARGIN;
+    const margin = { ...(width < NARROW ? NARROW_MARGIN : MARGIN), ...(height < LOW && { y: 0 }) };
     for (const [slide, one] of this.#shown) {
       one.fit = Math.min((width - 2 * margin.x) / slide.width, (height - 2 * margin.y) / slide.height, 1);
       one.frame.style.width = `${slide.width * one.fit}px`;
@@ -213,7 +215,7 @@ class Viewer {
     dialog.addEventListener("close", () => this.#closed());
     dialog.addEventListener("keydown", (event) => this.#onKey(event));
     dialog.addEventListener("click", (event) => this.#onClick(event));
-    dialog.addEventListener("pointermove", () => this.#wake());
+    for (const name of ["pointermove", "pointerdown"]) dialog.addEventListener(name, () => this.#wake());
     dialog.addEventListener("focusin", () => this.#wake());
     dialog.addEventListener("picture-failed", (event) => this.#fail(event.target));
     document.addEventListener("fullscreenchange", () => {
@@ -291,7 +293,7 @@ class Viewer {
   #wake() {
     clearTimeout(this.#quiet);
     this.box.classList.remove("quiet");
-    this.#quiet = setTimeout(() => this.box.classList.toggle("quiet", this.show.isPlaying), QUIET_AFTER);
+    this.#quiet = setTimeout(() => this.box.classList.toggle("quiet", this.show.isPlaying || this.zoom.box.height < LOW), QUIET_AFTER);
   }
 
   #clear() {

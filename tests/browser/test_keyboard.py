@@ -68,6 +68,33 @@ def test_focus_can_be_seen(studio: Visitor) -> None:
     assert studio.field("Images").evaluate(_LOOK) != plain
 
 
+def test_focus_and_what_is_chosen_can_be_seen_in_the_readers_own_colours(studio: Visitor) -> None:
+    # Shadows and backgrounds are gone there: only a line says it.
+    line = "(element) => getComputedStyle(element).outlineStyle"
+    studio.page.emulate_media(forced_colors="active")
+    prompt = studio.field("Prompt")
+    prompt.focus()
+    assert prompt.locator("xpath=..").evaluate(line) == "solid"
+    studio.field("Size").focus()
+    tab(studio)
+    assert studio.field("Images").evaluate(line) == "solid"
+    assert studio.page.get_by_role("link", name="Team", exact=True).last.evaluate(line) == "solid"
+    studio.go("library/")
+    assert studio.page.locator("#side [aria-current]").evaluate(line) == "solid"
+
+
+def test_phone_gives_the_prompt_the_focus_and_escape_closes_the_composer(studio: Visitor) -> None:
+    studio.page.set_viewport_size({"width": 390, "height": 844})
+    dock = studio.page.get_by_role("region", name="New image").get_by_role("link").first
+    dock.click()
+    expect(studio.field("Prompt")).to_be_focused()
+
+    studio.page.keyboard.press("Escape")
+
+    expect(studio.field("Prompt")).to_be_hidden()
+    expect(dock).to_be_focused()
+
+
 def test_escape_closes_a_dialog_and_gives_the_focus_back(maya: Visitor) -> None:
     maya.go("team/members/")
     opener = maya.page.get_by_role("link", name="Invite")

@@ -461,6 +461,22 @@ def test_phone_holds_swipes_and_pinches(looker: Visitor, phone: Visitor) -> None
     phone.hear_nothing()
 
 
+def test_phone_held_across_gives_a_picture_the_whole_height(looker: Visitor, phone: Visitor) -> None:
+    phone.go("library/")
+    page = phone.page
+    page.set_viewport_size({"width": 740, "height": 360})
+    viewer = Viewer(page)
+    tile(page, 4).press("Space")
+    expect(viewer.position).to_have_text("5 of 5")
+    assert viewer.frame.evaluate("(frame) => frame.offsetHeight") == 360
+
+    # The controls over it leave by themselves, and a tap brings them back.
+    expect(viewer.dialog.locator("header")).to_have_css("opacity", "0")
+    page.touchscreen.tap(370, 180)
+    expect(viewer.dialog.locator("header")).to_have_css("opacity", "1")
+    phone.hear_nothing()
+
+
 @pytest.fixture
 def half_transparent(site: Site, tmp_path: Path) -> str:
     """A team with a picture that one sees through, and one that one does not."""

@@ -41,6 +41,17 @@ def test_asset_page_tells_all_that_is_known(team: Team, member: User, viewer: Us
 
 
 @pytest.mark.breaks_invariants  # an asset of a generation that is made up
+def test_asset_page_folds_a_prompt_that_would_push_everything_else_away(
+    team: Team, member: User, client_of: ClientOf
+) -> None:
+    client = client_of(member)
+    short, long = (make_asset(team, prompt="A lighthouse. " * times) for times in (5, 500))
+    assert "Show all" not in client.get(f"/t/halden-co/assets/{short.pk}/").content.decode()
+    page = client.get(f"/t/halden-co/assets/{long.pk}/").content.decode()
+    assert "Show all" in page
+    assert ("A lighthouse. " * 500).strip() in page
+
+
 def test_asset_page_of_a_member_offers_to_reuse_the_prompt(team: Team, member: User, client_of: ClientOf) -> None:
     made, uploaded = make_asset(team, generation_id=41), make_asset(team)
     client = client_of(member)
