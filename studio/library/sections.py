@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Final
 
 from django.utils import timezone
@@ -68,7 +68,8 @@ def even_end(found: Found, sort: Sort) -> Found:
     if found.next_cursor is None or sort not in _BY_TIME:
         return found
     last = _day_of(found.items[-1])
-    rest = sum(1 for asset in found.items if _day_of(asset) == last)
+    # Only from the end on: pictures that were brought in stand among others of later days.
+    rest = sum(1 for _ in takewhile(lambda asset: _day_of(asset) == last, reversed(found.items)))
     if rest >= FEWEST_AT_THE_END or rest == len(found.items):
         return found
     kept = found.items[:-rest]

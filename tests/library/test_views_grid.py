@@ -177,6 +177,22 @@ def test_a_few_of_a_day_at_the_end_of_a_page_wait_for_the_next_one(
     assert (tiles_of(page), headings_of(page)) == ([made[1].pk, made[0].pk], ["Yesterday"])
 
 
+def test_day_of_pictures_that_were_brought_in_is_another_one_than_the_day_at_the_end(
+    team: Team, viewer: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_grid, "PAGE_SIZE", 5)
+    ages = [1, 1, 0, 0, 1]  # the last was brought in: made yesterday, and the newest here
+    made = [make_asset(team) for _ in [*ages, 1]]
+    for asset, age in zip(made, [1, *ages], strict=True):
+        Asset.objects.filter(pk=asset.pk).update(created_at=timezone.now() - timedelta(days=age))
+    client = client_of(viewer)
+    page = client.get(LIBRARY).content.decode()
+    assert tiles_of(page) == [asset.pk for asset in reversed(made[3:])]
+    assert headings_of(page) == ["Yesterday", "Today"]
+    page = client.get(next_of(page)).content.decode()
+    assert (tiles_of(page), headings_of(page)) == ([asset.pk for asset in reversed(made[:3])], ["Yesterday"])
+
+
 @pytest.mark.parametrize("cursor", ["abc", "-1", "9" * 30, "", "²", "1.5"])
 def test_unreadable_page_is_the_first_page(team: Team, viewer: User, client_of: ClientOf, cursor: str) -> None:
     asset = make_asset(team)
