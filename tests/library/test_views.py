@@ -40,7 +40,6 @@ def test_asset_page_tells_all_that_is_known(team: Team, member: User, viewer: Us
     assert "Reuse prompt" not in page
 
 
-@pytest.mark.breaks_invariants  # an asset of a generation that is made up
 def test_asset_page_folds_a_prompt_that_would_push_everything_else_away(
     team: Team, member: User, client_of: ClientOf
 ) -> None:
@@ -52,6 +51,7 @@ def test_asset_page_folds_a_prompt_that_would_push_everything_else_away(
     assert ("A lighthouse. " * 500).strip() in page
 
 
+@pytest.mark.breaks_invariants  # an asset of a generation that is made up
 def test_asset_page_of_a_member_offers_to_reuse_the_prompt(team: Team, member: User, client_of: ClientOf) -> None:
     made, uploaded = make_asset(team, generation_id=41), make_asset(team)
     client = client_of(member)
