@@ -50,10 +50,11 @@ class Sheet {
 const wheel = (event, zoom) => event.ctrlKey || zoom.isZoomed;
 
 class Pane {
-  constructor(element, onZoom) {
+  constructor(element, { onZoom, peers }) {
     this.sheet = new Sheet(element.querySelector(".frame"), JSON.parse(element.dataset.pane));
     this.zoom = new Zoom(element, {
       wheel,
+      peers,
       onResize: () => this.layOut(),
       onChange: (zoom, { smooth, quiet }) => {
         element.classList.toggle("zoomed", zoom.isZoomed);
@@ -161,7 +162,9 @@ const tellPercent = (zoom, sheet) => {
 
 const begin = () => {
   const together = one("[data-together]");
-  const panes = all("[data-pane]").map((element) => new Pane(element, (pane, how) => onZoom(pane, how)));
+  const panes = [];
+  const peers = () => panes.map((pane) => pane.zoom);
+  for (const element of all("[data-pane]")) panes.push(new Pane(element, { onZoom, peers }));
   const duel = new Duel(one("[data-duel]"), panes.map((pane) => pane.sheet.slide));
   const versus = one("[data-versus]");
   const way = () => one("[data-way]:checked").value;

@@ -8,6 +8,7 @@ const STAY = 6000;
 const STAY_TO_UNDO = 15_000;
 const region = document.getElementById("toasts");
 const timers = new WeakMap();
+let before = null; // what had the focus before a toast took it
 
 const leaveLater = (toast) => {
   clearTimeout(timers.get(toast));
@@ -37,9 +38,14 @@ if (region) {
   for (const toast of region.children) adopt(toast);
   new MutationObserver((changes) => {
     for (const change of changes) change.addedNodes.forEach(adopt);
+    if (document.activeElement === document.body) before?.focus({ preventScroll: true });
+    if (!region.contains(document.activeElement)) before = null;
   }).observe(region, { childList: true });
   region.addEventListener("click", (event) => {
     if (event.target.closest("[data-dismiss]")) event.target.closest("[data-toast]").remove();
+  });
+  region.addEventListener("focusin", ({ relatedTarget }) => {
+    if (!region.contains(relatedTarget)) before = relatedTarget;
   });
   for (const [hold, release] of [["pointerover", "pointerout"], ["focusin", "focusout"]]) {
     region.addEventListener(hold, (event) => clearTimeout(timers.get(event.target.closest("[data-toast]"))));

@@ -23,8 +23,10 @@ export class Zoom {
   #smooth = false;
   #isTouch = false;
 
-  constructor(element, { onChange, onSwipe = null, onResize = () => {}, wheel = () => true }) {
+  // `peers` are those that show the same part together: each goes as deep as any of them.
+  constructor(element, { onChange, onSwipe = null, onResize = () => {}, wheel = () => true, peers = () => [this] }) {
     this.element = element;
+    this.peers = peers;
     this.onChange = onChange;
     this.onSwipe = onSwipe;
     this.wheel = wheel;
@@ -45,7 +47,7 @@ export class Zoom {
   }
 
   get deepest() {
-    return Math.max(DEEPEST, this.#content.real * 4);
+    return Math.max(DEEPEST, ...this.peers().map((zoom) => zoom.#content.real * 4));
   }
 
   get isZoomed() {

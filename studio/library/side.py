@@ -9,6 +9,7 @@ from studio.library.models import Source, Status
 from studio.library.search import LibrarySearch, Sort
 
 TAGS_SHOWN: Final = 12
+COLLECTIONS_SHOWN: Final = 40
 _PLACES: Final = (
     ("all", "All images", "images", LibrarySearch()),
     ("favourites", "Favourites", "heart", LibrarySearch(favourite=True)),
@@ -31,6 +32,11 @@ class Place:
     children: Sequence["Place"] = ()
     is_shared: bool = False
 
+    @property
+    def leads_here(self) -> bool:
+        """Whether it is where the person is, or holds that place."""
+        return self.is_on or any(child.is_on for child in self.children)
+
 
 @dataclass(frozen=True)
 class Side:
@@ -38,6 +44,7 @@ class Side:
 
     places: Sequence[Place] = ()
     collections: Sequence[Place] = ()
+    more_collections: int = 0
     tags: Sequence[Place] = ()
     more_tags: int = 0
     views: Sequence[Place] = ()
@@ -47,12 +54,15 @@ class Side:
         """Make the side of a search from what there is to choose."""
         here = _Here(search, home)
         tags = [replace(here.place(tag.name, LibrarySearch(tags=(tag.id,))), hue=tag.hue) for tag in facets.tags]
+        branches = [here.branch(branch) for branch in facets.collections]
+        shown = [branch for index, branch in enumerate(branches) if index < COLLECTIONS_SHOWN or branch.leads_here]
         return cls(
             places=[
                 replace(here.place(label, target, count=str(facets.counts[name])), icon=icon)
                 for name, label, icon, target in _PLACES
             ],
-            collections=[here.branch(branch) for branch in facets.collections],
+            collections=shown,
+            more_collections=len(branches) - len(shown),
             tags=tags[:TAGS_SHOWN],
             more_tags=max(len(tags) - TAGS_SHOWN, 0),
             views=[here.view(view) for view in facets.views],

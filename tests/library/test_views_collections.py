@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
 from studio.library import facets as facets_of
-from studio.library import filing, finding
+from studio.library import filing, finding, side
 from studio.library.collecting import collect, create_collection
 from studio.library.facets import facets
 from studio.library.filing import shelf_of, shelf_page
@@ -41,7 +41,7 @@ def order_of(collection: Collection) -> list[int]:
 
 
 def names_on(page: str) -> list[str]:
-    return re.findall(r'<b class="clip">([^<]*)</b>', page)
+    return re.findall(r'<b class="clip" dir="auto">([^<]*)</b>', page)
 
 
 # The list
@@ -195,6 +195,22 @@ def test_list_and_side_count_a_picture_once_wherever_it_is_inside(team: Team, me
     assert [one.counted.number for one in (branch, *branch.children)] == [3, 2, 2, 0]
     page = client.get(f"{COLLECTIONS}{outer.pk}/delete/").content.decode()
     assert "Its 2 images stay in the library" in page
+
+
+def test_side_shows_so_many_collections_and_always_the_one_looked_into(
+    team: Team, member: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side, "COLLECTIONS_SHOWN", 2)
+    outer = [create_collection(team=team, actor=member, name=name) for name in ("Autumn", "Spring", "Summer", "Winter")]
+    inner = create_collection(team=team, actor=member, name="Snow", parent=outer[3])
+
+    def listed(query: str) -> list[str]:
+        page = client.get(f"/t/halden-co/library/{query}").content.decode()
+        return re.findall(r"Autumn|Spring|Summer|Winter|\d+ more", page.split('id="side"')[1].split("</aside>")[0])
+
+    assert listed("") == ["Autumn", "Spring", "2 more"]
+    for within in (outer[3], inner):
+        assert listed(f"?collection={within.pk}") == ["Autumn", "Spring", "Winter", "1 more"]
 
 
 def test_count_of_many_inside_stops_where_nobody_counts_and_never_sooner(

@@ -27,7 +27,7 @@ def client(member: User, client_of: ClientOf) -> Client:
 
 
 def names_on(page: str) -> list[str]:
-    return re.findall(r'<a class="chip tag[^>]*><span class="clip">([^<]*)<', page)
+    return re.findall(r'<a class="chip tag[^>]*><span class="clip" dir="auto">([^<]*)<', page)
 
 
 def test_page_lists_tags_by_name_with_counts(team: Team, other_team: Team, client: Client) -> None:
