@@ -30,6 +30,13 @@ class Matches(Func):
         super().__init__(F("search"), Value(tsquery), **extra)
 
 
+class Has(Matches):
+    """The same of pictures that are at hand: no index answers it."""
+
+    template = "ts_match_vq(%(expressions)s::tsquery)"
+    arg_joiner = ", "
+
+
 @dataclass(frozen=True)
 class Asked:
     """A search made ready: as PostgreSQL reads it, and the collections it is about, in their order."""

@@ -45,7 +45,7 @@ SELECT
         'all', (SELECT count(*) FROM (SELECT FROM library_asset
             WHERE team_id = %(team)s AND binned_at IS NULL LIMIT %(most)s) AS found),
         'favourites', library_count(
-            %(favourites)s::tsquery, %(favourites)s::tsquery, %(team)s, %(most)s, %(span)s),
+            %(favourites)s, '(,)', %(favourites)s, %(team)s, %(most)s, %(span)s),
         'shortlisted', (SELECT count(*) FROM (SELECT FROM library_asset
             WHERE team_id = %(team)s AND status = 'shortlisted' AND binned_at IS NULL LIMIT %(most)s) AS found),
         'approved', (SELECT count(*) FROM (SELECT FROM library_asset

@@ -1,8 +1,7 @@
 """Pages and counts of a search through the functions of migrations 0005 and 0006: one journey to the database each."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from django.db.models import Exists, OuterRef
@@ -19,15 +18,17 @@ MOST_COUNTED: Final = 1000
 # dearer, fewer makes searches for middling ones dearer.
 SPAN: Final = 3000
 
-_IN_ORDER: Final = "{function}(q, probe, %(team)s, %(key)s{cast}, %(asset)s, %(wanted)s, %(span)s)"
-_BY_HAND: Final = "{function}(q, probe, %(team)s, %(collections)s, %(first)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
-_COUNT: Final = "library_count(q, probe, %(team)s, %(most)s, %(span)s)"
-_PAGE: Final = "SELECT {call} FROM library_reading(%(parts)s::jsonb, %(team)s)"
+_IN_ORDER: Final = "{function}(%(q)s, %(days)s, asked, %(team)s, %(key)s{cast}, %(asset)s, %(wanted)s, %(span)s)"
+_BY_HAND: Final = (
+    "{function}(%(q)s, %(days)s, asked, %(team)s, %(collections)s, %(first)s, %(key)s, %(asset)s, %(wanted)s, %(span)s)"
+)
+_COUNT: Final = "library_count(%(q)s, %(days)s, asked, %(team)s, %(most)s, %(span)s)"
+_PAGE: Final = "SELECT {call} FROM library_asked(%(said)s, %(starts)s, %(team)s) AS asked"
 _COUNTED: Final = """
     SELECT ids, CASE
         WHEN cardinality(ids) < %(wanted)s AND %(asset)s::bigint IS NULL THEN cardinality(ids)
         ELSE {count}
-    END FROM (SELECT q, probe, {call} AS ids FROM library_reading(%(parts)s::jsonb, %(team)s) OFFSET 0) AS page
+    END FROM (SELECT asked, {call} AS ids FROM library_asked(%(said)s, %(starts)s, %(team)s) AS asked OFFSET 0) AS page
 """
 
 
@@ -68,6 +69,12 @@ def count_of(asked: Asked) -> Count:
     return Count.of(number)
 
 
+def indexed(asked: Asked) -> str:
+    """Return the tsquery that the index is asked; it may find more than the search does."""
+    [(tsquery,)] = rows_of("SELECT library_asked(%(said)s, %(starts)s, %(team)s)::text", _read(asked))
+    return cast("str", tsquery)
+
+
 def load(ids: Sequence[int], user: User) -> list[Asset]:
     """Return the assets of these ids as tiles show them, in this order; `is_favourite` says whether the person's."""
     rows: AssetQuerySet = Asset.objects.filter(pk__in=ids).for_tiles()
@@ -91,8 +98,9 @@ def _call(sort: Sort, *, is_back: bool) -> str:
 
 
 def _read(asked: Asked) -> Mapping[str, Any]:
-    parts = json.dumps([asdict(part) for part in asked.reading.parts])
-    return {"parts": parts, "team": asked.team_id, "span": SPAN}
+    reading = asked.reading
+    said = {"q": reading.whole, "days": str(reading.time), "said": reading.asked, "starts": list(reading.starts)}
+    return {**said, "team": asked.team_id, "span": SPAN}
 
 
 def _params(asked: Asked, sort: Sort, place: Place | None, *, wanted: int, is_back: bool) -> Mapping[str, Any]:

@@ -4,30 +4,23 @@ Nothing a person typed reaches the query's grammar: words are cut by `words.py`,
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final, NamedTuple
-
-from django.utils import timezone
+from typing import Final
 
 from studio.library.models import MOST_RATING
 from studio.library.search import LibrarySearch
+from studio.library.spans import Span
 from studio.library.words import WORD_LENGTH, Run, fold, runs_of
 
 # Quotation marks of phones and other keyboards do the same as the straight one.
 _QUOTES: Final = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d\uff02", '"'))
 _PART: Final = re.compile(r'(-?)(?:"([^"]*)"?|([^\s"]+))')
 _ONLY_OPERATORS: Final = re.compile(r'[-"\s]*')
+# Beginnings of words are filed up to so many letters (migration 0003).
+_FILED_LETTERS: Final = 3
 # No picture has it.
 _NOTHING: Final = "nothing:"
-# No picture is older: what is brought in with an earlier date counts as made then.
-_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_QUARTER: Final = timedelta(minutes=15)
-_HOUR: Final = timedelta(hours=1)
-_DAY: Final = timedelta(days=1)
-_WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -53,100 +46,91 @@ def terms_of(q: str) -> list[Term]:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One thing that is asked for: a tsquery with `%1$s` and so on where the words stand that may go on."""
+class Word:
+    """A word of a term, its place, and whether it may go on."""
 
     text: str
-    open: tuple[str, ...] = ()
-    minus: bool = False
+    place: int
+    is_open: bool
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A search as PostgreSQL reads it: all of its parts together."""
+    """A search as PostgreSQL reads it.
 
-    team_id: int
-    parts: tuple[Part, ...]
+    It finds the pictures of a `time` that `whole` asks for. `asked` is for the index (migration 0005): it may find
+    more, and in place of `%1$s` and so on the words stand that begin with one of `starts`.
+    """
 
-    @property
-    def whole(self) -> str:
-        """The tsquery, with words that may go on as PostgreSQL writes them."""
-        texts = []
-        for part in self.parts:
-            text = part.text
-            for number, word in enumerate(part.open, 1):
-                text = text.replace(f"%{number}$s", _quoted(f"{self.team_id}/{word}") + ":*")
-            texts.append(text.replace("%%", "%"))
-        # Words and filters are a team's own already; without any, the team itself says what the index has to read.
-        if all(part.minus for part in self.parts):
-            texts.insert(0, _quoted(f"team:{self.team_id}"))
-        return " & ".join(texts)
-
-
-class Span(NamedTuple):
-    """A time that pictures have a token of."""
-
-    token: str
-    begin: datetime
-    end: datetime
+    whole: str
+    time: Span
+    asked: str
+    starts: tuple[str, ...]
 
 
 class _Writer:
-    """Writes one part; the words of a team are a team's own lexemes, `7/sea`."""
+    """Writes a search in both forms; the words of a team are a team's own lexemes, `7/sea`, and so are beginnings."""
 
     def __init__(self, team_id: int) -> None:
         self.team_id = team_id
-        self.open: list[str] = []
+        self.whole: list[str] = []
+        self.asked: list[str] = []
+        self.starts: list[str] = []
 
-    def token(self, filed: str) -> str:
-        return _quoted(token_of(self.team_id, filed)).replace("%", "%%")
+    def filter(self, tokens: Iterable[str], *, is_minus: bool = False) -> None:
+        """Ask for pictures with one of the tokens, or without all of them."""
+        self._add(self._any_of(tokens), self._any_of(tokens).replace("%", "%%"), is_minus=is_minus)
 
-    def word(self, word: str, *, is_open: bool) -> str:
-        if not is_open:
-            return _quoted(f"{self.team_id}/{word}")
-        self.open.append(word)
-        return f"%{len(self.open)}$s"
+    def term(self, term: Term, tags: Iterable[int]) -> None:
+        """Ask for a term's words at their distances, or for a tag that is called so."""
+        words = list(_words_of(term))
+        tokens = [self._token(f"tag:{tag}") for tag in tags]
+        whole, asked = list(tokens), list(tokens)
+        if words:
+            whole.insert(0, self._phrase(words))
+        # Without the order of words, more pictures have a phrase, and fewer are without it.
+        if words and not (term.is_minus and len(words) > 1):
+            asked.insert(0, " & ".join(self._asked(word) for word in words))
+        nothing = [self._token(_NOTHING)]
+        self._add(f"({' | '.join(whole or nothing)})", f"({' | '.join(asked or nothing)})", is_minus=term.is_minus)
 
-    def any_of(self, tokens: Iterable[str]) -> str:
-        return f"({' | '.join(map(self.token, tokens))})"
+    def reading(self, time: Span) -> Reading:
+        """Return what was written, of pictures made in some time."""
+        team = [_quoted(f"team:{self.team_id}")]
+        asked = [*self.asked]
+        if time != Span():
+            asked.append(self._any_of(time.tokens() or [_NOTHING]))
+        # Words and filters are a team's own already; without any, the team itself says what the index has to read.
+        if all(part.startswith("!") for part in asked):
+            asked = team + asked
+        return Reading(" & ".join(self.whole or team), time, " & ".join(asked), tuple(self.starts))
 
-    def days(self, search: LibrarySearch) -> str:
-        """Write the days of a search: first what is long, and of a day that is cut only what that has, hour by hour.
+    def _add(self, whole: str, asked: str, *, is_minus: bool) -> None:
+        self.whole.append("!" * is_minus + whole)
+        self.asked.append("!" * is_minus + asked)
 
-        So most pictures, found or not, are asked for few tokens each.
-        """
-        whole, cut = [], defaultdict(list)
-        for span in sorted(_spans_of(search), key=lambda span: span.begin - span.end):
-            if span.end - span.begin < _DAY:
-                cut[f"{span.begin:day:%Y%m%d}"].append(span.token)
-            else:
-                whole.append(self.token(span.token))
-        ends = [f"({self.token(day)} & {self.any_of(hours)})" for day, hours in cut.items()]
-        return f"({' | '.join([*whole, *ends] or [self.token(_NOTHING)])})"
-
-    def term(self, term: Term, tags: Iterable[int]) -> str:
-        found = [self.phrase(term)] if term.runs else []
-        found += [self.token(f"tag:{tag}") for tag in tags]
-        return f"({' | '.join(found or [self.token(_NOTHING)])})"
-
-    def phrase(self, term: Term) -> str:
-        """Write a term's words with their distances."""
-        words: list[tuple[str, int]] = []
-        for run in term.runs:
-            if not run.is_unspaced:
-                is_open = term.is_open and run is term.runs[-1]
-                words.append((self.word(run.text[:WORD_LENGTH], is_open=is_open), run.place))
-            elif run.length == 1:
-                # One character of such a script begins every pair that it is the first of.
-                words.append((self.word(run.text, is_open=True), run.place))
-            else:
-                pairs = range(run.length - 1)
-                words += [(self.word(run.text[at : at + 2], is_open=False), run.place + at) for at in pairs]
-        text, last = words[0]
-        for word, place in words[1:]:
-            text += f" <{place - last}> {word}"
-            last = place
+    def _phrase(self, words: Sequence[Word]) -> str:
+        text, last = "", 0
+        for word in words:
+            text += f" <{word.place - last}> " if text else ""
+            text += _quoted(f"{self.team_id}/{word.text}") + ":*" * word.is_open
+            last = word.place
         return f"({text})" if len(words) > 1 else text
+
+    def _asked(self, word: Word) -> str:
+        whole = _quoted(f"{self.team_id}/{word.text}")
+        if not word.is_open:
+            return whole
+        if len(word.text) <= _FILED_LETTERS:
+            return f"({whole} | {_quoted(f'{self.team_id}^{word.text}')})"
+        self.starts.append(word.text)
+        return f"%{len(self.starts)}$s"
+
+    def _any_of(self, tokens: Iterable[str]) -> str:
+        return f"({' | '.join(map(self._token, tokens))})"
+
+    def _token(self, filed: str) -> str:
+        return _quoted(token_of(self.team_id, filed))
 
 
 def reading_of(
@@ -162,18 +146,27 @@ def reading_of(
     Whether a picture is listed is for the statement to ask: what is in the bin still has its words.
     """
     writer = _Writer(team_id)
-    parts = [Part(writer.any_of(some)) for some in _tokens(search, user_id, collections)]
-    if search.since or search.until:
-        parts.append(Part(writer.days(search)))
+    for tokens in _tokens(search, user_id, collections):
+        writer.filter(tokens)
     if search.alpha is False:
-        parts.append(Part("!" + writer.token("alpha:1"), minus=True))
+        writer.filter(["alpha:1"], is_minus=True)
     terms = terms_of(search.q)
     # Signs between words say nothing; signs alone ask for what is called so.
     for term in [term for term in terms if term.runs or tags_of.get(term.text)] or terms:
-        writer = _Writer(team_id)
-        text = writer.term(term, tags_of.get(term.text, ()))
-        parts.append(Part("!" + text if term.is_minus else text, tuple(writer.open), term.is_minus))
-    return Reading(team_id, tuple(parts))
+        writer.term(term, tags_of.get(term.text, ()))
+    return writer.reading(Span.of_days(search.since, search.until, search.zone))
+
+
+def _words_of(term: Term) -> Iterator[Word]:
+    for run in term.runs:
+        if not run.is_unspaced:
+            yield Word(run.text[:WORD_LENGTH], run.place, is_open=term.is_open and run is term.runs[-1])
+        elif run.length == 1:
+            # One character of such a script begins every pair that it is the first of.
+            yield Word(run.text, run.place, is_open=True)
+        else:
+            for at in range(run.length - 1):
+                yield Word(run.text[at : at + 2], run.place + at, is_open=False)
 
 
 def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> Iterator[list[str]]:
@@ -192,50 +185,6 @@ def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> 
         yield [f"fav:{user_id}"]
     if search.rating:
         yield [f"rating:{rating}" for rating in range(search.rating, MOST_RATING + 1)]
-
-
-def _spans_of(search: LibrarySearch) -> Iterator[Span]:
-    """Yield few spans that fill the days of a search.
-
-    They are UTC's years, months, weeks and days; where days begin at another moment in the search's zone, hours and
-    quarters of hours stand at both ends.
-    """
-    # There are no pictures after the next year. A day more on both sides is enough for every zone.
-    end = datetime(timezone.now().year + 2, 1, 1, tzinfo=UTC)
-    since = max(search.since or date.min, _FIRST.date() - _DAY)
-    until = min(search.until or date.max, end.date())
-    at, end = max(_begin(since, search.zone), _FIRST), min(_begin(until + _DAY, search.zone), end)
-    while at < end:
-        span = next(span for span in _spans_from(at, end) if span.end <= end)
-        yield span
-        at = span.end
-
-
-def _begin(day: date, zone: tzinfo) -> datetime:
-    """Return when a day begins: at a quarter of an hour in every zone, but for two in the 1970s."""
-    moment = datetime.combine(day, time.min, zone).astimezone(UTC)
-    return moment.replace(minute=moment.minute // 15 * 15, second=0)
-
-
-def _spans_from(at: datetime, end: datetime) -> Iterator[Span]:
-    """Yield the spans that begin at a moment, the longest first."""
-    if at.hour == at.minute == 0:
-        month = _next_month(at)
-        if at.day == at.month == 1:
-            yield Span(f"{at:year:%Y}", at, at.replace(year=at.year + 1))
-        if at.day == 1:
-            yield Span(f"{at:month:%Y%m}", at, month)
-        # A week that ran into a month which is wanted as a whole would have it cut into weeks.
-        if at.weekday() == 0 and (at + _WEEK <= month or _next_month(month) > end):
-            yield Span(f"{at:week:%G%V}", at, at + _WEEK)
-        yield Span(f"{at:day:%Y%m%d}", at, at + _DAY)
-    if at.minute == 0:
-        yield Span(f"{at:hour:%Y%m%d%H}", at, at + _HOUR)
-    yield Span(f"{at:quarter:%Y%m%d%H}{at.minute // 15}", at, at + _QUARTER)
-
-
-def _next_month(day: datetime) -> datetime:
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def token_of(team_id: int, filed: str) -> str:

@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from studio.accounts.models import User
-from studio.library.asking import Asked, Matches, ask
+from studio.library.asking import Asked, Has, Matches, ask
 from studio.library.facets import MOST_OFFERED, Facets, facets
-from studio.library.finding import Count, count_of, counted_page_ids, load, page_ids, place_of
+from studio.library.finding import Count, count_of, counted_page_ids, indexed, load, page_ids, place_of
 from studio.library.models import Asset, AssetQuerySet, SavedView
 from studio.library.orders import ORDERS
 from studio.library.search import LibrarySearch, Sort
@@ -89,8 +89,14 @@ def count(team: Team, user: User, search: LibrarySearch) -> Count:
 
 def ids_matching(team: Team, user: User, search: LibrarySearch, *, newest: int) -> AssetQuerySet:
     """Return everything in the library that a search finds, up to the asset `newest`, in no order."""
-    matches = Matches(ask(team, user, search).reading.whole)
-    return Asset.objects.for_team(team).listed().filter(matches, pk__lte=newest)
+    asked = ask(team, user, search)
+    found = Asset.objects.for_team(team).listed().filter(Matches(indexed(asked)), Has(asked.reading.whole))
+    begin, end = asked.reading.time
+    if begin is not None:
+        found = found.filter(created_at__gte=begin)
+    if end is not None:
+        found = found.filter(created_at__lt=end)
+    return found.filter(pk__lte=newest)
 
 
 def neighbours(team: Team, user: User, search: LibrarySearch, asset: Asset) -> Neighbours:

@@ -4,12 +4,14 @@ Of each search it has the milliseconds of each call, by the clock and of CPU: it
 """
 
 import json
+import random
 import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import django
 
@@ -21,13 +23,15 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from studio.accounts.models import User  # noqa: E402
-from studio.library.models import Asset, Collection, Status, Tag  # noqa: E402
+from studio.library.models import Asset, Collection, Status, Tag, Word  # noqa: E402
 from studio.library.queries import browse, count, find, neighbours  # noqa: E402
 from studio.library.search import LibrarySearch, Sort  # noqa: E402
 from studio.teams.models import Team  # noqa: E402
 
 Times = dict[str, Sequence[float]]
-MAY_BE_EMPTY = {"word, none", "no member", "1 letter and a rare filter", "many filters"}
+MAY_BE_EMPTY = {"word, none", "no member", "1 letter and a rare filter", "many filters", "hyphen and 1 letter"}
+# So many searches stand for all.
+ANY = 500
 SORTS = (Sort.NEWEST, Sort.OLDEST, Sort.RATING, Sort.NAME)
 
 
@@ -46,6 +50,9 @@ def searches(team: Team, user: User) -> dict[str, str]:
         "two words": "q=photo+lighthouse",
         "phrase": "q=%22lighthouse at dusk%22",
         "minus": "q=photo+-lighthouse",
+        "minus, 1 letter": "q=-b&sort=name",
+        "word and 1 letter": "q=ancient+f",
+        "hyphen and 1 letter": "q=lighthouse-a",
         "only minus": "q=-photo",
         "CJK": "q=東京",
         "CJK, 1 character": "q=都",
@@ -75,6 +82,28 @@ def searches(team: Team, user: User) -> dict[str, str]:
             found[f"far, {word} by {sort}"] = f"q={word}&sort={sort}"
     found["far, names alike"] = "q=shutter&sort=name"
     found["far, manual order"] = f"q=fresh&collection={collections['Everything']}"
+    return found
+
+
+def any_searches(team: Team, user: User) -> list[str]:
+    """Return searches as they are typed: beginnings of words, phrases, some to be missing; filters; orders."""
+    draw = random.Random(1)  # the same in every run
+    words = list(Word.objects.filter(team=team).order_by("word").values_list("word", flat=True))
+    prompts = list(Asset.objects.filter(team=team).order_by("pk").values_list("prompt", flat=True)[:ANY])
+    filters = [query for query in searches(team, user).values() if query and "q=" not in query]
+
+    def term() -> str:
+        said = draw.choice(prompts).split()
+        at = draw.randrange(len(said) - 1)
+        typed = draw.choice([said[at], draw.choice(words)])
+        text = draw.choice([typed[: draw.randint(1, len(typed))]] * 5 + [f'"{said[at]} {said[at + 1]}"'])
+        return draw.choice(["", "", "", "-"]) + text
+
+    found = []
+    for _ in range(ANY):
+        q = " ".join(term() for _ in range(draw.choice([0, 1, 1, 2, 2, 3])))
+        parts = [*draw.sample(filters, draw.choice([0, 0, 0, 1, 1, 2, 3])), f"sort={draw.choice(SORTS)}"]
+        found.append("&".join([*([f"q={quote_plus(q)}"] if q else []), *parts]))
     return found
 
 
@@ -148,7 +177,22 @@ def main() -> None:
         asset = Asset.objects.filter(team=big).order_by("pk")[1000]
         results["neighbours"] = timed(lambda: neighbours(big, user, LibrarySearch(q="ancient"), asset), times)
         results |= write_cost(big)
+        results |= any_cost(big, user)
     sys.stdout.write(json.dumps({"waits": results, "queries": queries_of_pages(email, big) if not only else {}}))
+
+
+def any_cost(team: Team, user: User) -> dict[str, Times]:
+    """Time many searches, once each."""
+    pages, counts = [], []
+    for query in any_searches(team, user):
+        search = LibrarySearch.read(query)
+        pages.append(timed(partial(find, team, user, search), 1))
+        counts.append(timed(partial(count, team, user, search), 1))
+    return {"any search": _together(pages), "count: any search": _together(counts)}
+
+
+def _together(each: Sequence[Times]) -> Times:
+    return {kind: [wait for times in each for wait in times[kind]] for kind in ("wall", "cpu")}
 
 
 def queries_of_pages(email: str, team: Team) -> dict[str, int]:

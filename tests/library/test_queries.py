@@ -1,6 +1,5 @@
 """What the library finds: words, filters, orders, pages and counts, with exact results."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from datetime import timezone as zones
@@ -11,8 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connection
 from django.utils import timezone
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts.models import User
@@ -21,7 +18,6 @@ from studio.library.collecting import collect
 from studio.library.editing import favourite
 from studio.library.facets import Branch, Offer, facets
 from studio.library.finding import Count
-from studio.library.matching import reading_of
 from studio.library.models import Asset, Collection, CollectionItem, Source, Status, Tag
 from studio.library.queries import browse, count, find, ids_matching, neighbours
 from studio.library.search import LibrarySearch, Sort
@@ -249,38 +245,6 @@ def test_weeks_are_those_of_the_calendar(team: Team, viewer: User) -> None:
 
 # Hours from UTC in halves and quarters, and two that change their clocks, each in its own part of the year.
 ZONES = ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/Los_Angeles", "Pacific/Chatham"]
-
-
-@settings(deadline=None)
-@given(st.sampled_from(ZONES), st.dates(date(2000, 1, 1), date(2020, 12, 31)), st.integers(0, 400))
-def test_span_of_time_is_few_tokens(zone: str, first: date, days: int) -> None:
-    last = first + timedelta(days=days - 1)
-    search = LibrarySearch(since=first, until=last, zone=ZoneInfo(zone))
-    [part] = reading_of(search, team_id=7, user_id=1, tags_of={}, collections=()).parts
-    cut = re.findall(r"\('7:(\w+:\d+)' & \(([^)]*)\)\)", part.text)
-    hours = {day: tokens_in(tokens) for day, tokens in cut}
-    whole = tokens_in(part.text) - set(hours).union(*hours.values())
-    end = days * 96
-    # Every one at both ends, some in between.
-    for quarter in {*range(-110, 110), *range(end - 110, end + 110), *range(-4000, end + 4000, 61)}:
-        moment = datetime.combine(first, time(), tzinfo=UTC) + timedelta(minutes=15 * quarter)
-        said = {
-            f"{moment:year:%Y}",
-            f"{moment:month:%Y%m}",
-            f"{moment:week:%G%V}",
-            f"{moment:day:%Y%m%d}",
-            f"{moment:hour:%Y%m%d%H}",
-            f"{moment:quarter:%Y%m%d%H}{moment.minute // 15}",
-        }
-        is_found = bool(said & whole) or any(day in said and said & tokens for day, tokens in hours.items())
-        assert is_found == (first <= moment.astimezone(ZoneInfo(zone)).date() <= last), moment
-    assert len(whole) <= (15 if days <= 31 else 35)
-    assert len(hours) <= (0 if zone == "UTC" else 2)
-    assert all(len(tokens) <= 23 + 3 for tokens in hours.values())
-
-
-def tokens_in(text: str) -> set[str]:
-    return set(re.findall(r"'7:(\w+:\d+)'", text))
 
 
 def test_days_are_those_of_the_zone(team: Team, viewer: User) -> None:

@@ -3,16 +3,16 @@
 One index over that vector then answers any search of any team. Words and tokens are a team's own (`7/sea`,
 `7:status:approved`), so a search costs what the team is, not what the installation is; the colon keeps tokens apart from
 words: no beginning of a word is the beginning of one. A picture in the bin has `bin:7` instead of `team:7`, a purged one
-nothing at all. `year:`, `month:`, `week:` (from Monday) and `day:` (UTC) make a span of time a filter like all others;
-`hour:` and `quarter:` (of an hour) are for its ends where days begin at another moment, as they do in other time zones.
+nothing at all. `year:`, `month:`, `week:` (from Monday) and `day:` (UTC) make a span of time a filter like all others.
 `sample:4`, `sample:32` and `sample:256` are even samples, of one picture in so many: from these a search learns where
 its matches lie, and whether there are many, without reading them all. `ids18:`, `ids15:` and `ids12:` are blocks of ids
 of three sizes (in bits), `name:` those whose names share their first 1, 3, 6, 10 or 16 characters: with them the index
 says block by block, from large to small, what is found there.
 
-The index cannot say which words begin like one without reading all that is filed under these, so every team's words are
-kept in a table as well. A word that a picture loses is written down as a former one, and the upkeep takes it from the
-table where no other picture has it: what is purged leaves no word behind.
+The index cannot say which words begin in some way without reading all that is filed under these. So the first letter of
+a word that is longer, the first two and the first three are filed as well (`7^s`, `7^se`, `7^sea`), and for longer
+beginnings every team's words are kept in a table. A word that a picture loses is written down as a former one, and the
+upkeep takes it from the table where no other picture has it: what is purged leaves no word behind.
 
 What hangs on other tables (tags, collections, favourites) is refreshed statement by statement, so a bulk act costs one
 update; a new picture has none of it yet, so nothing is looked up for it.
@@ -23,7 +23,10 @@ from django.db import migrations
 FORWARD = """
 CREATE FUNCTION library_words_of_team(words tsvector, team_id bigint) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$
     -- Words are made of letters, digits and signs, so a quotation mark after a space is always the beginning of one.
-    SELECT replace(' ' || words::text, ' ''', ' ''' || team_id || '/')::tsvector
+    SELECT replace(' ' || words::text, ' ''', ' ''' || team_id || '/')::tsvector || array_to_tsvector(ARRAY(
+        SELECT DISTINCT team_id || '^' || left(lexeme, letters) FROM unnest(words), generate_series(1, 3) AS letters
+        WHERE length(lexeme) > letters
+    ))
 $$;
 
 CREATE FUNCTION library_own_tokens(a library_asset) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
@@ -55,9 +58,7 @@ DECLARE
         team || to_char(made, '"year:"YYYY'),
         team || to_char(made, '"month:"YYYYMM'),
         team || to_char(made, '"week:"IYYYIW'),
-        team || to_char(made, '"day:"YYYYMMDD'),
-        team || to_char(made, '"hour:"YYYYMMDDHH24'),
-        team || to_char(made, '"quarter:"YYYYMMDDHH24') || extract(minute FROM made)::int / 15
+        team || to_char(made, '"day:"YYYYMMDD')
     ];
 BEGIN
     IF a.model_slug <> '' THEN

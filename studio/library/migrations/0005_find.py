@@ -7,9 +7,10 @@ are few others, and these are fetched. For that, the index is asked for blocks o
 order (migration 0003), the large ones first and all that come before the next picture of the sample at once; so of
 200,000 pictures some hundred are read. Which pictures the sample has decides how long it takes, never what is found.
 
-A word that may go on is replaced by all words of the team that begin so, because a list of whole words lets the index
-skip what a block has no part in. Where these are too many, `probe` is the search without such words: all that is found
-is found by it too, and it is looked through for the words where it leaves few.
+A search comes in two forms. `q` and `days` are for pictures that are at hand. `asked` is for the index, which of a word
+that may go on has to read all that is filed under words that begin so, and which knows neither the order of words nor the
+hours of days: in it a word that may go on is its beginning, or, where that is longer than beginnings are filed, a list of
+all words of the team that begin so; a phrase is its words; days are those of UTC. It finds all that the search finds.
 
 Each statement is planned for its own values (a plan for all values would be a bad one for most), and none reads the
 whole table. Where the words shall decide and not the order, `team_id + 0` and OFFSET 0 keep other indexes away;
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from django.db import migrations
 
 from studio.library.migrations._planning import (
-    BY_WORDS,
+    EXACTLY,
     FEW,
     ID_BITS,
     NAME_LENGTHS,
@@ -31,6 +32,7 @@ from studio.library.migrations._planning import (
     SAMPLES,
     SETTINGS,
     SMALL_SAMPLE,
+    found_by,
 )
 
 _LISTED = "team_id = team AND binned_at IS NULL"
@@ -42,9 +44,6 @@ _END = "repeat(chr(1114111), 120)"
 _MOST_BLOCKS = 64
 # So many pictures are as soon looked through as the index is asked about them.
 _STRIDE = "span / 6"
-# So many pictures tell where names begin; with more initials than this, asking for others would take too long.
-_LOOKED_AT = 500
-_MOST_INITIALS = 20
 
 
 # Words are made of letters, digits and signs, so they need no more than the marks around them.
@@ -58,52 +57,25 @@ DECLARE
     );
 BEGIN
     IF cardinality(words) > {_MOST_WORDS} THEN
-        RETURN NULL;
+        RETURN format('''%s/%s'':*', team, start);
     END IF;
     RETURN (
         SELECT format('(%s)', string_agg(format('''%s/%s''', team, word), ' | ')) FROM unnest(words || start) AS word
     );
 END $$;
 
-CREATE FUNCTION library_reading(parts jsonb, team bigint, OUT q tsquery, OUT probe tsquery)
-LANGUAGE plpgsql {SETTINGS} AS $$
-DECLARE
-    part jsonb;
-    words text[];
-    is_known boolean;
-    is_bound boolean := false;
-    is_probe_bound boolean := false;
-    of_team tsquery := quote_literal('team:' || team)::tsquery;
-    said tsquery;
+CREATE FUNCTION library_asked(said text, starts text[], team bigint) RETURNS tsquery LANGUAGE plpgsql {SETTINGS} AS $$
 BEGIN
-    FOR part IN SELECT jsonb_array_elements(parts) LOOP
-        SELECT coalesce(array_agg(coalesce(opened, format('''%s/%s'':*', team, start)) ORDER BY n), '{{}}'),
-            coalesce(bool_and(opened IS NOT NULL), true)
-        INTO words, is_known
-        FROM jsonb_array_elements_text(part -> 'open') WITH ORDINALITY AS each (start, n),
-            library_words_from(start, team) AS opened;
-        said := format(part ->> 'text', VARIADIC words)::tsquery;
-        q := coalesce(q && said, said);
-        is_bound := is_bound OR NOT (part -> 'minus')::boolean;
-        IF is_known THEN
-            probe := coalesce(probe && said, said);
-            is_probe_bound := is_probe_bound OR NOT (part -> 'minus')::boolean;
-        END IF;
-    END LOOP;
-    -- Words and filters are a team's own already; without any, the team itself says what the index has to read.
-    IF NOT is_bound THEN
-        q := coalesce(of_team && q, of_team);
-    END IF;
-    IF NOT is_probe_bound THEN
-        probe := coalesce(of_team && probe, of_team);
-    END IF;
+    RETURN format(said, VARIADIC ARRAY(
+        SELECT library_words_from(start, team) FROM unnest(starts) WITH ORDINALITY AS each (start, n) ORDER BY n
+    ));
 END $$;
 
-CREATE FUNCTION library_has_few(q tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
+CREATE FUNCTION library_has_few(q tsquery, days tstzrange, asked tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
 BEGIN
     RETURN (
         SELECT count(*) < {FEW} FROM (
-            SELECT FROM library_asset WHERE search @@ (q && {SMALL_SAMPLE}) AND {BY_WORDS} LIMIT {FEW}
+            SELECT FROM library_asset WHERE {found_by(f"(asked && {SMALL_SAMPLE})")} LIMIT {FEW}
         ) AS found
     );
 END $$;
@@ -182,20 +154,17 @@ class Order:
         return token, start if self.is_falling else last, self.last_id
 
     def fetched(self, asked, upto=""):
-        # What the index was not asked for itself is looked through.
-        exactly = " AND ts_match_vq(search, q)" if asked == "probe" else ""
         return f"""ARRAY(
             SELECT id FROM (
-                SELECT {self.columns} FROM library_asset
-                WHERE search @@ {asked}{exactly} AND {BY_WORDS} OFFSET 0
+                SELECT {self.columns} FROM library_asset WHERE {found_by(asked)} OFFSET 0
             ) AS found WHERE {self.row} {self.beyond} {self.place("edge_")}{upto} ORDER BY {self.by} LIMIT missing
         )"""  # noqa: S608  # put together from our own constants only
 
     def looked_through(self, where, span, most):
         return f"""ARRAY(
             SELECT id FROM (
-                SELECT id, search FROM library_asset WHERE {where} ORDER BY {self.by} LIMIT {span}
-            ) AS window_rows WHERE search @@ q LIMIT {most}
+                SELECT id, search, created_at FROM library_asset WHERE {where} ORDER BY {self.by} LIMIT {span}
+            ) AS window_rows WHERE {EXACTLY} LIMIT {most}
         )"""  # noqa: S608  # put together from our own constants only
 
     @property
@@ -207,7 +176,7 @@ class Order:
         after = f"{_LISTED} AND (after_id IS NULL OR {self.row} {self.beyond} {self.place('after_')})"
         return f"""
 CREATE FUNCTION library_find_{self.name}(
-    q tsquery, probe tsquery, team bigint, after_key {self.key_type}, after_id bigint, wanted int, span int
+    q tsquery, days tstzrange, asked tsquery, team bigint, after_key {self.key_type}, after_id bigint, wanted int, span int
 ) RETURNS bigint[] LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     near bigint[];
@@ -242,14 +211,14 @@ BEGIN
     END IF;
 
     -- What is found as often further on is soon found.
-    IF missing <= 3 * cardinality(near) THEN
-        near := near || {self.looked_through(self.further, "4 * span", "missing")};
+    IF missing <= cardinality(near) THEN
+        near := near || {self.looked_through(self.further, "2 * span", "missing")};
         missing := wanted - cardinality(near);
         IF missing = 0 THEN
             RETURN near;
         END IF;
         SELECT {self.keyed}, id INTO far_key, far_id FROM library_asset
-        WHERE {self.further} ORDER BY {self.by} OFFSET 4 * span - 1 LIMIT 1;
+        WHERE {self.further} ORDER BY {self.by} OFFSET 2 * span - 1 LIMIT 1;
         IF far_id IS NULL THEN
             RETURN near;
         END IF;
@@ -257,10 +226,8 @@ BEGIN
         edge_id := far_id;
     END IF;
 
-    IF library_has_few(probe, team) THEN
-        RETURN near || {self.fetched("probe")};
-    ELSIF probe::text <> q::text THEN
-        RETURN near || {self.fetched("q")};
+    IF library_has_few(q, days, asked, team) THEN
+        RETURN near || {self.fetched("asked")};
     END IF;
 {self.walk}
     RETURN near;
@@ -271,7 +238,7 @@ END $$;
     def walk(self):
         """Follow the order from the edge until the page is full."""
         around_next, around_beyond = self.block("next_"), self.block("beyond.")
-        among = "q AND search @@ blocks::tsquery AND search @@ coalesce(around, blocks)::tsquery"
+        among = "asked AND search @@ blocks::tsquery AND search @@ coalesce(around, blocks)::tsquery"
         return f"""
     <<walk>>
     WHILE missing > 0 LOOP
@@ -327,7 +294,7 @@ END $$;
             SELECT coalesce(array_agg(key), '{{}}'), coalesce(array_agg(id), '{{}}') INTO sampled_keys, sampled_ids FROM (
                 SELECT {self.keyed} AS key, id FROM (
                     SELECT {self.columns} FROM library_asset
-                    WHERE search @@ (q && {SMALL_SAMPLE}) AND {BY_WORDS} OFFSET 0
+                    WHERE {found_by(f"(asked && {SMALL_SAMPLE})")} OFFSET 0
                 ) AS found WHERE {self.row} {self.beyond} {self.place("edge_")} ORDER BY {self.by} LIMIT {SAMPLED}
             ) AS sampled;
             place := 1;
@@ -346,18 +313,17 @@ ORDERS = (
 )
 
 COUNT = f"""
-CREATE FUNCTION library_count(q tsquery, probe tsquery, team bigint, most int, span int) RETURNS int
+CREATE FUNCTION library_count(q tsquery, days tstzrange, asked tsquery, team bigint, most int, span int) RETURNS int
 LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     counted int;
     seen int;
     one_in int;
-    asked tsquery := q;
 BEGIN
     SELECT count(*) INTO counted FROM (
         SELECT 1 FROM (
-            SELECT search FROM library_asset WHERE {_LISTED} ORDER BY id DESC LIMIT span
-        ) AS window_rows WHERE search @@ q LIMIT most
+            SELECT search, created_at FROM library_asset WHERE {_LISTED} ORDER BY id DESC LIMIT span
+        ) AS window_rows WHERE {EXACTLY} LIMIT most
     ) AS found;
     IF counted = most THEN
         RETURN counted;
@@ -370,21 +336,19 @@ BEGIN
     END IF;
 
     -- A sample that has enough spares the rest.
-    IF probe::text = q::text THEN
-        FOREACH one_in IN ARRAY ARRAY{list(SAMPLES[1:])} LOOP
-            SELECT count(*) INTO counted FROM (
-                SELECT 1 FROM library_asset
-                WHERE search @@ (q && quote_literal(team || ':sample:' || one_in)::tsquery) AND {BY_WORDS} LIMIT most
-            ) AS found;
-            IF counted = most THEN
-                RETURN counted;
-            END IF;
-        END LOOP;
-    ELSIF library_has_few(probe, team) THEN
-        asked := probe;
-    END IF;
+    FOREACH one_in IN ARRAY ARRAY{list(SAMPLES[1:])} LOOP
+        SELECT count(*) INTO counted FROM (
+            SELECT 1 FROM library_asset
+            WHERE {found_by("(asked && quote_literal(team || ':sample:' || one_in)::tsquery)")} LIMIT most
+        ) AS found;
+        IF counted = most THEN
+            RETURN counted;
+        END IF;
+        -- The next one, which is eight times as large, would not have enough either.
+        EXIT WHEN 8 * counted < most;
+    END LOOP;
     SELECT count(*) INTO counted FROM (
-        SELECT 1 FROM library_asset WHERE search @@ asked AND ts_match_vq(search, q) AND {BY_WORDS} LIMIT most
+        SELECT 1 FROM library_asset WHERE {found_by("asked")} LIMIT most
     ) AS found;
     RETURN counted;
 END $$;
@@ -392,7 +356,7 @@ END $$;
 
 FORWARD = READING + "".join(order.forward for order in ORDERS) + COUNT
 BACKWARD = "".join(f"DROP FUNCTION library_find_{order.name};\n" for order in ORDERS)
-BACKWARD += "DROP FUNCTION library_count, library_has_few, library_reading, library_words_from;"
+BACKWARD += "DROP FUNCTION library_count, library_has_few, library_asked, library_words_from;"
 
 
 class Migration(migrations.Migration):

@@ -8,7 +8,7 @@ the picture has to be looked up.
 
 from django.db import migrations
 
-from studio.library.migrations._planning import BY_WORDS, ID_BITS, SAMPLED, SETTINGS, SMALL_SAMPLE
+from studio.library.migrations._planning import EXACTLY, ID_BITS, SAMPLED, SETTINGS, SMALL_SAMPLE, found_by
 
 _BITS = ID_BITS[-1]
 
@@ -27,15 +27,13 @@ def in_order(name, *, is_back):
             SELECT a.id FROM (
                 SELECT position, asset_id FROM {where} ORDER BY {by} LIMIT {span}
             ) AS i JOIN library_asset a ON a.id = i.asset_id
-            WHERE a.search @@ q ORDER BY {by} LIMIT {most}
+            WHERE {EXACTLY} ORDER BY {by} LIMIT {most}
         )"""  # noqa: S608  # put together from our own constants only
 
     def fetched(asked, limit, upto="true"):
-        # What the index was not asked for itself is looked through.
-        exactly = " AND ts_match_vq(search, q)" if asked == "probe" else ""
         return f"""
             WITH a AS MATERIALIZED (
-                SELECT id FROM library_asset WHERE search @@ {asked}{exactly} AND {BY_WORDS}
+                SELECT id FROM library_asset WHERE {found_by(asked)}
             )
             SELECT i.position, i.asset_id
             FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection
@@ -43,7 +41,7 @@ def in_order(name, *, is_back):
 
     return f"""
 CREATE FUNCTION library_find_{name}(
-    q tsquery, probe tsquery, team bigint, collection bigint, after_position bigint, after_id bigint, wanted int, span int
+    q tsquery, days tstzrange, asked tsquery, team bigint, collection bigint, after_position bigint, after_id bigint, wanted int, span int
 ) RETURNS bigint[] LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     near bigint[];
@@ -69,10 +67,8 @@ BEGIN
         RETURN near;
     END IF;
 
-    IF library_has_few(probe, team) THEN
-        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("probe", "missing")}) AS found);
-    ELSIF probe::text <> q::text THEN
-        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("q", "missing")}) AS found);
+    IF library_has_few(q, days, asked, team) THEN
+        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("asked", "missing")}) AS found);
     END IF;
 
     WHILE missing > 0 LOOP
@@ -83,7 +79,7 @@ BEGIN
         IF sampled_ids IS NULL OR place > {SAMPLED} THEN
             SELECT coalesce(array_agg(position), '{{}}'), coalesce(array_agg(asset_id), '{{}}')
             INTO sampled_positions, sampled_ids
-            FROM ({fetched(f"(q && {SMALL_SAMPLE})", SAMPLED)}) AS sampled;
+            FROM ({fetched(f"(asked && {SMALL_SAMPLE})", SAMPLED)}) AS sampled;
             place := 1;
         END IF;
         goal_position := sampled_positions[place];
@@ -99,7 +95,7 @@ BEGIN
                 SELECT string_agg(quote_literal(team || ':ids{_BITS}:' || block), ' | ')::tsquery
                 FROM (SELECT DISTINCT asset_id >> {_BITS} AS block FROM {further} AND {upto}) AS between
             );
-            near := near || ARRAY(SELECT asset_id FROM ({fetched("q AND search @@ blocks", "missing", upto)}) AS found);
+            near := near || ARRAY(SELECT asset_id FROM ({fetched("asked AND search @@ blocks", "missing", upto)}) AS found);
             edge_position := goal_position;
             edge_id := goal_id;
         END IF;
@@ -114,7 +110,7 @@ END $$;
 # `first` is the collection, by its place in the list, that the page begins in.
 IN_COLLECTIONS = """
 CREATE FUNCTION library_find_{name}(
-    q tsquery, probe tsquery, team bigint, collections bigint[], first int, after_position bigint, after_id bigint,
+    q tsquery, days tstzrange, asked tsquery, team bigint, collections bigint[], first int, after_position bigint, after_id bigint,
     wanted int, span int
 ) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -128,7 +124,7 @@ BEGIN
             FROM unnest(collections[1 : n - 1]) AS shown
         );
         found := found || library_find_{one}(
-            coalesce(q && earlier, q), coalesce(probe && earlier, probe), team, collections[n],
+            coalesce(q && earlier, q), days, coalesce(asked && earlier, asked), team, collections[n],
             after_position, after_id, wanted - cardinality(found), span
         );
         after_position := NULL;
