@@ -144,7 +144,10 @@ class Duel {
 
   divide() {
     const share = Number(this.slider.value);
-    this.layers[1].style.clipPath = this.way === "slider" ? `inset(0 0 0 ${share}%)` : "";
+    const isSlider = this.way === "slider";
+    // Each ends at the edge: where the right one is smaller, the left one must not be seen beside it.
+    this.layers[0].style.clipPath = isSlider ? `inset(0 ${100 - share}% 0 0)` : "";
+    this.layers[1].style.clipPath = isSlider ? `inset(0 0 0 ${share}%)` : "";
     this.divider.style.transform = `translateX(${(this.zoom.box.width * share) / 100}px)`;
   }
 

@@ -1,5 +1,5 @@
 // A picture's own page. The pencil opens the title's field with the text chosen, Esc puts it away; what was saved empties
-// its field, which htmx leaves as it is while it exchanges the rest.
+// its field, which htmx leaves as it is while it exchanges the rest. A menu closes with the choice.
 
 const renameOf = (element) => element.closest?.("[data-rename]");
 
@@ -21,6 +21,10 @@ document.addEventListener("keydown", (event) => {
   rename.querySelector("form").reset();
   putAway(rename);
 }, true);
+
+document.addEventListener("click", ({ target }) => {
+  target.closest("#status-menu button, #downloads a")?.closest("[popover]").hidePopover();
+});
 
 document.addEventListener("htmx:after:swap", ({ target: form }) => {
   if (!form.matches?.("#inspector-head .rename form, #inspector-filed .addtag")) return;

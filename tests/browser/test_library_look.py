@@ -346,6 +346,7 @@ def test_comparison_zooms_together_and_lays_two_over_each_other(looker: Visitor)
     slider.focus()
     page.keyboard.press("ArrowLeft")
     expect(slider).to_have_value("49")
+    expect(page.locator("[data-layer='0']")).to_have_css("clip-path", "inset(0px 51% 0px 0px)")
     expect(page.locator("[data-layer='1']")).to_have_css("clip-path", "inset(0px 0px 0px 49%)")
     page.get_by_label("Right image").select_option("2")
     expect(page.locator("[data-layer='1'] img")).to_have_attribute("src", re.compile(f"/assets/{ids[2]}/"))
@@ -522,8 +523,11 @@ def test_transparent_pictures_lie_on_a_chequerboard(
     assert checks(viewer.frame)
     viewer.press("Escape")
 
-    maya.go(f"assets/{pk}/")
-    assert checks(page.locator("main .frame"))
+    # On its own page a picture is never larger than it is.
+    for asset in ids.split(","):
+        maya.go(f"assets/{asset}/")
+        assert checks(page.locator("main .frame")) == (asset == pk)
+        assert page.locator("main .frame img").evaluate("(image) => image.clientWidth === image.naturalWidth")
     maya.go(f"compare/?ids={ids}")
     expect(page.locator(".pane .frame")).to_have_count(2)
     assert sorted(checks(frame) for frame in page.locator(".pane .frame").all()) == [False, True]

@@ -62,7 +62,8 @@ def test_describing_and_filing_a_picture(site: Site, visit: Visit) -> None:
     expect(page.get_by_role("radio", name="4 stars")).to_be_focused()
     head.get_by_role("button", name="Status: Draft").click()
     head.get_by_role("button", name="Approved").click()
-    expect(head.get_by_role("button", name="Status: Approved")).to_be_visible()
+    expect(head.get_by_role("button", name="Status: Approved")).to_be_focused()
+    expect(page.locator("#status-menu")).to_be_hidden()
     head.get_by_role("button", name="Favourite").click()
     expect(head.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
 
