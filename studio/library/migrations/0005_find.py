@@ -28,7 +28,6 @@ from studio.library.migrations._planning import (
     FEW,
     ID_BITS,
     NAME_LENGTHS,
-    SAMPLED,
     SAMPLES,
     SETTINGS,
     SMALL_SAMPLE,
@@ -69,15 +68,6 @@ BEGIN
     RETURN format(said, VARIADIC ARRAY(
         SELECT library_words_from(start, team) FROM unnest(starts) WITH ORDINALITY AS each (start, n) ORDER BY n
     ));
-END $$;
-
-CREATE FUNCTION library_has_few(q tsquery, days tstzrange, asked tsquery, team bigint) RETURNS boolean LANGUAGE plpgsql {SETTINGS} AS $$
-BEGIN
-    RETURN (
-        SELECT count(*) < {FEW} FROM (
-            SELECT FROM library_asset WHERE {found_by(f"(asked && {SMALL_SAMPLE})")} LIMIT {FEW}
-        ) AS found
-    );
 END $$;
 """  # noqa: S608  # put together from our own constants only
 
@@ -187,9 +177,10 @@ DECLARE
     next_id bigint;
     far_key {self.key_type};
     far_id bigint;
+    in_sample int;
     sampled_keys {self.key_type}[];
     sampled_ids bigint[];
-    place int;
+    place int := 1;
     goal_key {self.key_type};
     goal_id bigint;
     measure int;
@@ -226,7 +217,14 @@ BEGIN
         edge_id := far_id;
     END IF;
 
-    IF library_has_few(q, days, asked, team) THEN
+    SELECT count(*), array_agg(key) FILTER (WHERE {self.listed("key", "id")} {self.beyond} {self.place("edge_")}),
+        array_agg(id) FILTER (WHERE {self.listed("key", "id")} {self.beyond} {self.place("edge_")})
+    INTO in_sample, sampled_keys, sampled_ids FROM (
+        SELECT {self.keyed} AS key, id FROM (
+            SELECT {self.columns} FROM library_asset WHERE {found_by(f"(asked && {SMALL_SAMPLE})")} OFFSET 0
+        ) AS found ORDER BY {self.by}
+    ) AS sampled;
+    IF in_sample < {FEW} THEN
         RETURN near || {self.fetched("asked")};
     END IF;
 {self.walk}
@@ -247,7 +245,13 @@ END $$;
         EXIT WHEN next_id IS NULL;
         SELECT {self.keyed}, id INTO far_key, far_id FROM library_asset
         WHERE {self.further} ORDER BY {self.by} OFFSET {_STRIDE} - 1 LIMIT 1;
-{self.goal}
+        WHILE place <= cardinality(sampled_ids)
+            AND NOT {self.listed("sampled_keys[place]", "sampled_ids[place]")} {self.beyond} {self.place("edge_")} LOOP
+            place := place + 1;
+        END LOOP;
+        -- Nothing, where the sample has no further one.
+        goal_key := sampled_keys[place];
+        goal_id := sampled_ids[place];
         around := NULL;
         FOREACH measure IN ARRAY ARRAY{list(self.measures)} LOOP
             EXIT WHEN far_id IS NULL OR {self.place("goal_")} {self.before} {self.place("far_")};
@@ -281,26 +285,6 @@ END $$;
         edge_key := far_key;
         edge_id := far_id;
     END LOOP;"""  # noqa: S608  # put together from our own constants only
-
-    @property
-    def goal(self):
-        """Set the next picture of the sample that is found beyond the edge; nulls where there is none."""
-        sampled = self.listed("sampled_keys[place]", "sampled_ids[place]")
-        return f"""
-        WHILE place <= cardinality(sampled_ids) AND NOT {sampled} {self.beyond} {self.place("edge_")} LOOP
-            place := place + 1;
-        END LOOP;
-        IF sampled_ids IS NULL OR place > {SAMPLED} THEN
-            SELECT coalesce(array_agg(key), '{{}}'), coalesce(array_agg(id), '{{}}') INTO sampled_keys, sampled_ids FROM (
-                SELECT {self.keyed} AS key, id FROM (
-                    SELECT {self.columns} FROM library_asset
-                    WHERE {found_by(f"(asked && {SMALL_SAMPLE})")} OFFSET 0
-                ) AS found WHERE {self.row} {self.beyond} {self.place("edge_")} ORDER BY {self.by} LIMIT {SAMPLED}
-            ) AS sampled;
-            place := 1;
-        END IF;
-        goal_key := sampled_keys[place];
-        goal_id := sampled_ids[place];"""  # noqa: S608  # put together from our own constants only
 
 
 ORDERS = (
@@ -356,7 +340,7 @@ END $$;
 
 FORWARD = READING + "".join(order.forward for order in ORDERS) + COUNT
 BACKWARD = "".join(f"DROP FUNCTION library_find_{order.name};\n" for order in ORDERS)
-BACKWARD += "DROP FUNCTION library_count, library_has_few, library_asked, library_words_from;"
+BACKWARD += "DROP FUNCTION library_count, library_asked, library_words_from;"
 
 
 class Migration(migrations.Migration):

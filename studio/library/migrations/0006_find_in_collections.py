@@ -8,7 +8,7 @@ the picture has to be looked up.
 
 from django.db import migrations
 
-from studio.library.migrations._planning import EXACTLY, ID_BITS, SAMPLED, SETTINGS, SMALL_SAMPLE, found_by
+from studio.library.migrations._planning import EXACTLY, FEW, ID_BITS, SETTINGS, SMALL_SAMPLE, found_by
 
 _BITS = ID_BITS[-1]
 
@@ -30,14 +30,20 @@ def in_order(name, *, is_back):
             WHERE {EXACTLY} ORDER BY {by} LIMIT {most}
         )"""  # noqa: S608  # put together from our own constants only
 
-    def fetched(asked, limit, upto="true"):
+    def found(asked):
         return f"""
             WITH a AS MATERIALIZED (
                 SELECT id FROM library_asset WHERE {found_by(asked)}
             )
             SELECT i.position, i.asset_id
-            FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection
-            WHERE (i.position, i.asset_id) {beyond} {edge} AND {upto} ORDER BY {by} LIMIT {limit}"""  # noqa: S608  # as above
+            FROM a JOIN library_collectionitem i ON i.asset_id = a.id AND i.collection_id = collection"""  # noqa: S608  # as above
+
+    def fetched(asked, upto="true"):
+        return f"""ARRAY(
+            SELECT asset_id FROM (
+                {found(asked)} WHERE (i.position, i.asset_id) {beyond} {edge} AND {upto} ORDER BY {by} LIMIT missing
+            ) AS found
+        )"""  # noqa: S608  # as above
 
     return f"""
 CREATE FUNCTION library_find_{name}(
@@ -50,9 +56,10 @@ DECLARE
     edge_id bigint;
     far_position bigint;
     far_id bigint;
+    in_sample int;
     sampled_positions bigint[];
     sampled_ids bigint[];
-    place int;
+    place int := 1;
     goal_position bigint;
     goal_id bigint;
     blocks tsquery;
@@ -67,8 +74,11 @@ BEGIN
         RETURN near;
     END IF;
 
-    IF library_has_few(q, days, asked, team) THEN
-        RETURN near || ARRAY(SELECT asset_id FROM ({fetched("asked", "missing")}) AS found);
+    SELECT count(*), array_agg(position) FILTER (WHERE (position, asset_id) {beyond} {edge}),
+        array_agg(asset_id) FILTER (WHERE (position, asset_id) {beyond} {edge})
+    INTO in_sample, sampled_positions, sampled_ids FROM ({found(f"(asked && {SMALL_SAMPLE})")} ORDER BY {by}) AS sampled;
+    IF in_sample < {FEW} THEN
+        RETURN near || {fetched("asked")};
     END IF;
 
     WHILE missing > 0 LOOP
@@ -76,12 +86,6 @@ BEGIN
             AND NOT (sampled_positions[place], sampled_ids[place]) {beyond} {edge} LOOP
             place := place + 1;
         END LOOP;
-        IF sampled_ids IS NULL OR place > {SAMPLED} THEN
-            SELECT coalesce(array_agg(position), '{{}}'), coalesce(array_agg(asset_id), '{{}}')
-            INTO sampled_positions, sampled_ids
-            FROM ({fetched(f"(asked && {SMALL_SAMPLE})", SAMPLED)}) AS sampled;
-            place := 1;
-        END IF;
         goal_position := sampled_positions[place];
         goal_id := sampled_ids[place];
 
@@ -95,7 +99,7 @@ BEGIN
                 SELECT string_agg(quote_literal(team || ':ids{_BITS}:' || block), ' | ')::tsquery
                 FROM (SELECT DISTINCT asset_id >> {_BITS} AS block FROM {further} AND {upto}) AS between
             );
-            near := near || ARRAY(SELECT asset_id FROM ({fetched("asked AND search @@ blocks", "missing", upto)}) AS found);
+            near := near || {fetched("asked AND search @@ blocks", upto)};
             edge_position := goal_position;
             edge_id := goal_id;
         END IF;

@@ -10,8 +10,6 @@ SETTINGS = """
 SAMPLES = (256, 32, 4)
 SMALL_SAMPLE = f"quote_literal(team || ':sample:{SAMPLES[0]}')::tsquery"
 FEW = 8
-# So many places of the small sample are kept in mind.
-SAMPLED = 64
 # The blocks of each order, from large to small: how many bits of ids they leave out, how many characters names share.
 ID_BITS = (18, 15, 12)
 NAME_LENGTHS = (1, 3, 6, 10, 16)
@@ -20,5 +18,5 @@ EXACTLY = "ts_match_vq(search, q) AND created_at <@ days"
 
 
 def found_by(asked):
-    """Say what is found by the index over all words: no other one answers to this. It may be asked for more than the search is."""
+    """Say what is found by the index over all words, which may be asked for more; no other one answers to this."""
     return f"search @@ {asked} AND {EXACTLY} AND team_id + 0 = team AND binned_at IS NULL"
