@@ -76,9 +76,9 @@ def _tags_like(team: Team, terms: Sequence[Term]) -> Sequence[tuple[int, str]]:
     if not terms:
         return ()
     wanted = reduce(or_, (Q(key__contains=term.text) for term in terms))
-    return list(Tag.objects.filter(wanted, team=team).order_by("key").values_list("pk", "key")[:_MOST_TAGS])
+    return list(Tag.objects.filter(wanted, team=team).order_by("key").values_list("pk", "key"))
 
 
 def _named(terms: Sequence[Term], tags: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
     """Return the tags of each term: those whose name has a word that begins like it."""
-    return {term.text: [pk for pk, key in tags if begins_word(key, term.text)] for term in terms}
+    return {term.text: [pk for pk, key in tags if begins_word(key, term.text)][:_MOST_TAGS] for term in terms}

@@ -196,3 +196,11 @@ def test_words_of_any_number_go_on(team: Team, viewer: User, number: int) -> Non
         cursor.execute("SELECT library_words_from('sea', %s) LIKE '%%:*'", [team.pk])
         [(is_open,)] = cursor.fetchall()
     assert is_open == (number > 50)
+
+
+def test_long_words_that_go_on_in_many_ways_are_not_too_much_for_one_search(team: Team, viewer: User) -> None:
+    letters = [chr(0x12000 + number) for number in range(160)]
+    starts = ["".join(letters[number : number + 4]) for number in range(99)]
+    plant(team, viewer, [" ".join(start + letter * 56 for start in starts) for letter in letters[110:]])
+    assert len(found(team, viewer, "q=" + "+".join(starts))) == 50
+    assert count(team, viewer, LibrarySearch(q=f"-{starts[0]}")) == Count(0, is_more=False)

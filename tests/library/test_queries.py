@@ -168,6 +168,14 @@ def test_words_find_tags_of_that_name(team: Team, other_team: Team, viewer: User
     assert (found(team, viewer, "q=gold"), found(team, viewer, "q=dusk")) == ([], [tagged.pk])
 
 
+def test_word_that_many_tags_have_hides_no_tag_of_another(team: Team, viewer: User) -> None:
+    [asset] = plant(team, viewer, ["apple"])
+    Tag.objects.bulk_create(Tag(team=team, name=f"sea {number}", key=f"sea {number}") for number in range(510))
+    add_tag(asset_ids=[asset.pk], tag=create_tag(team=team, name="Zebra"))
+    assert found(team, viewer, "q=a+zebra") == [asset.pk]
+    assert [each.pk for each in browse(team, viewer, LibrarySearch(q="a zebra")).found.items] == [asset.pk]
+
+
 def test_tags_of_every_name_are_found(team: Team, viewer: User) -> None:
     [asset] = plant(team, viewer, ["one"])
     for name in ("..", "CON", "🦊", "100%", "a_b", "日本", "o'neil"):

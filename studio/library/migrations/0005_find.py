@@ -35,8 +35,10 @@ from studio.library.migrations._planning import (
 )
 
 _LISTED = "team_id = team AND binned_at IS NULL"
-# More words than this make each step through the index dearer than what they save.
+# More words than this make each step through the index dearer than what they save. Nor may they be so long, in bytes,
+# that those of many beginnings are too much for a tsquery, which holds 1 MB of words.
 _MOST_WORDS = 50
+_MOST_BYTES = 4000
 # Above all words, and all names, that begin with the text before it.
 _END = "repeat(chr(1114111), 120)"
 # So many blocks are asked for at once.
@@ -55,7 +57,7 @@ DECLARE
         ORDER BY word LIMIT {_MOST_WORDS} + 1
     );
 BEGIN
-    IF cardinality(words) > {_MOST_WORDS} THEN
+    IF cardinality(words) > {_MOST_WORDS} OR octet_length(array_to_string(words, '')) > {_MOST_BYTES} THEN
         RETURN format('''%s/%s'':*', team, start);
     END IF;
     RETURN (
