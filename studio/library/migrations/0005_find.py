@@ -10,7 +10,8 @@ order (migration 0003), the large ones first and all that come before the next p
 A search comes in two forms. `q` and `days` are for pictures that are at hand. `asked` is for the index, which of a word
 that may go on has to read all that is filed under words that begin so, and which knows neither the order of words nor the
 hours of days: in it a word that may go on is its beginning, or, where that is longer than beginnings are filed, a list of
-all words of the team that begin so; a phrase is its words; days are those of UTC. It finds all that the search finds.
+all words of the team that begin so, unless these are many; a phrase is its words; days are those of UTC. It finds all
+that the search finds.
 
 Each statement is planned for its own values (a plan for all values would be a bad one for most), and none reads the
 whole table. Where the words shall decide and not the order, `team_id + 0` and OFFSET 0 keep other indexes away;
