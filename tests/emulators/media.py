@@ -93,31 +93,32 @@ class Media:
             self.trapped += 1
             await wire.answer(200, b"trapped", content_type="text/plain")
             return
-        status = await self._serve(request, wire)
-        self.fetches.append(Fetch(request.path, status, dict(request.headers)))
-
-    async def _serve(self, request: Request, wire: Wire) -> int:
         file = self.files.get(request.path)
-        status = 200
-        if not file or request.method != "GET":
-            status = 404
-        elif file.fault.name == "url_gone":
-            status = int(file.fault.number("status", 410))
-        elif time.time() > file.expires_at:
-            status = self.gone_status
-        elif not _is_let_in(file, request):
-            status = 401
-        if not file or status != 200:
+        status = self._status(file, request)
+        # Before it is answered: who has the answer finds it noted.
+        self.fetches.append(Fetch(request.path, status, dict(request.headers)))
+        if file is None or status not in {200, 302}:
             await wire.answer(status, b"gone", content_type="text/plain")
-            return status
-        return await self._misserve(file, request, wire)
+        else:
+            await self._serve(file, request, wire)
 
-    async def _misserve(self, file: File, request: Request, wire: Wire) -> int:
+    def _status(self, file: File | None, request: Request) -> int:
+        if not file or request.method != "GET":
+            return 404
+        if file.fault.name == "url_gone":
+            return int(file.fault.number("status", 410))
+        if time.time() > file.expires_at:
+            return self.gone_status
+        if not _is_let_in(file, request):
+            return 401
+        return 302 if file.fault.name == "url_redirect" else 200
+
+    async def _serve(self, file: File, request: Request, wire: Wire) -> None:
         fault, data = file.fault, file.picture.data
         kind = "text/html" if fault.name == "url_wrong_type" else f"image/{file.picture.format}"
         if fault.name == "url_redirect":
             await wire.answer(302, b"", location=self._next_hop(request, fault))
-            return 302
+            return
         if fault.name == "url_hang":
             await asyncio.sleep(fault.number("seconds", 3600))
         if fault.name == "url_huge":
@@ -125,10 +126,9 @@ class Media:
             await wire.head(200, {"content-type": kind, "content-length": str(megabytes * 1_000_000)})
             for _ in range(megabytes):
                 await wire.write(b"\x00" * 1_000_000)
-            return 200
+            return
         await wire.head(200, {"content-type": kind, "content-length": str(len(data))})
         await wire.write(data[: len(data) // 2] if fault.name == "url_cut" else data)
-        return 200
 
     def _next_hop(self, request: Request, fault: Fault) -> str:
         hop = int(request.target.partition("hop=")[2] or 1)
