@@ -169,7 +169,8 @@ class Order:
         after = f"{_LISTED} AND (after_id IS NULL OR {self.row} {self.beyond} {self.place('after_')})"
         return f"""
 CREATE FUNCTION library_find_{self.name}(
-    q tsquery, days tstzrange, asked tsquery, team bigint, after_key {self.key_type}, after_id bigint, wanted int, span int
+    q tsquery, days tstzrange, asked tsquery, team bigint, after_key {self.key_type}, after_id bigint,
+    wanted int, span int
 ) RETURNS bigint[] LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     near bigint[];

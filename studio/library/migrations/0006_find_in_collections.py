@@ -47,7 +47,8 @@ def in_order(name, *, is_back):
 
     return f"""
 CREATE FUNCTION library_find_{name}(
-    q tsquery, days tstzrange, asked tsquery, team bigint, collection bigint, after_position bigint, after_id bigint, wanted int, span int
+    q tsquery, days tstzrange, asked tsquery, team bigint, collection bigint, after_position bigint, after_id bigint,
+    wanted int, span int
 ) RETURNS bigint[] LANGUAGE plpgsql {SETTINGS} AS $$
 DECLARE
     near bigint[];
@@ -114,8 +115,8 @@ END $$;
 # `first` is the collection, by its place in the list, that the page begins in.
 IN_COLLECTIONS = """
 CREATE FUNCTION library_find_{name}(
-    q tsquery, days tstzrange, asked tsquery, team bigint, collections bigint[], first int, after_position bigint, after_id bigint,
-    wanted int, span int
+    q tsquery, days tstzrange, asked tsquery, team bigint, collections bigint[], first int,
+    after_position bigint, after_id bigint, wanted int, span int
 ) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
     found bigint[] := '{{}}';
