@@ -15,8 +15,9 @@ from studio.library.search import LibrarySearch
 from studio.library.words import begins_word
 from studio.teams.models import Team
 
-# Words that are in more tags than this say nothing about any of them.
-_MOST_TAGS: Final = 500
+# So many tags are asked for by one word, and by all words of a search together: a tsquery holds 1 MB of them.
+_MOST_OF_A_WORD: Final = 500
+_MOST_TAGS: Final = 2000
 
 
 class Matches(Func):
@@ -81,4 +82,5 @@ def _tags_like(team: Team, terms: Sequence[Term]) -> Sequence[tuple[int, str]]:
 
 def _named(terms: Sequence[Term], tags: Sequence[tuple[int, str]]) -> dict[str, list[int]]:
     """Return the tags of each term: those whose name has a word that begins like it."""
-    return {term.text: [pk for pk, key in tags if begins_word(key, term.text)][:_MOST_TAGS] for term in terms}
+    most = min(_MOST_OF_A_WORD, _MOST_TAGS // max(len(terms), 1))
+    return {term.text: [pk for pk, key in tags if begins_word(key, term.text)][:most] for term in terms}

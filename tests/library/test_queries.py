@@ -176,6 +176,20 @@ def test_word_that_many_tags_have_hides_no_tag_of_another(team: Team, viewer: Us
     assert [each.pk for each in browse(team, viewer, LibrarySearch(q="a zebra")).found.items] == [asset.pk]
 
 
+def test_search_for_words_of_very_many_tags_is_answered(team: Team, viewer: User) -> None:
+    # A character begins a word in these scripts, so that each of the 2,000 tags answers to 56 words of the search.
+    groups = ["".join(chr(0x4E00 + 56 * group + place) for place in range(56)) for group in range(4)]
+    names = [f"{group}{number:03}" for group in groups for number in range(500)]
+    tags = Tag.objects.bulk_create(Tag(team=team, name=name, key=name) for name in names)
+    one, other = plant(team, viewer, ["one", "other"])
+    for tag in tags[::500]:
+        add_tag(asset_ids=[one.pk], tag=tag)
+    add_tag(asset_ids=[other.pk], tag=tags[0])
+    search = LibrarySearch(q=" ".join("".join(groups)))
+    assert [each.pk for each in browse(team, viewer, search).found.items] == [one.pk]
+    assert [each.pk for each in find(team, viewer, search).items] == [one.pk]
+
+
 def test_tags_of_every_name_are_found(team: Team, viewer: User) -> None:
     [asset] = plant(team, viewer, ["one"])
     for name in ("..", "CON", "🦊", "100%", "a_b", "日本", "o'neil"):
