@@ -16,7 +16,7 @@ INSTALL = $(BIN)/uv --system-certs pip install --quiet --python $(BIN)/python --
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak lock browser redis nginx
+.PHONY: help run test check bench soak lock browser redis nginx archivers
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ help: ## show this list
 run: $(RUNTIME) ## install what is missing and start everything in the foreground
 	@exec $(BIN)/python -m studio run --with-parent
 
-test: $(TOOLS) browser redis nginx ## run the tests
+test: $(TOOLS) browser redis nginx archivers ## run the tests
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m "not soak"
 
 # Reading the settings makes keys: not in the home somebody uses.
@@ -59,6 +59,13 @@ redis:
 
 nginx:
 	@PATH="$$PATH:/usr/sbin" tests/need.sh nginx-light nginx
+
+# What people fetch and open archives with.
+archivers:
+	@tests/need.sh curl curl
+	@tests/need.sh wget wget
+	@tests/need.sh unzip unzip
+	@tests/need.sh 7zip 7zz 7z
 
 $(BIN)/uv:
 	@test -n "$(PYTHON)" || { echo "Atelier needs Python 3.11 or newer, and none was found." >&2; exit 1; }

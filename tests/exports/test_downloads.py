@@ -2,7 +2,6 @@
 
 import http.client
 import select
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -314,7 +313,6 @@ def test_paused_download_gives_its_place_up_when_another_wants_it(
 # Programs that people use
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_curl_goes_on_where_it_stopped(
     team: Team, viewer: User, reader: Reader, server: Server, tmp_path: Path
 ) -> None:
@@ -323,7 +321,6 @@ def test_curl_goes_on_where_it_stopped(
     )
 
 
-@pytest.mark.skipif(not shutil.which("wget"), reason="needs wget")
 def test_wget_goes_on_where_it_stopped(
     team: Team, viewer: User, reader: Reader, server: Server, tmp_path: Path
 ) -> None:

@@ -25,6 +25,9 @@ from studio.teams.models import Team
 from tests.exports.archives import body_of, make_export, names_of, opened, read
 from tests.factories import make_asset
 
+# By its own name, or by that of the program that came before it.
+SEVEN_ZIP = "7zz" if shutil.which("7zz") else "7z"
+
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 
 
@@ -176,10 +179,8 @@ def test_export_without_any_file_left_is_still_an_archive(team: Team, owner: Use
     assert archive.namelist() == ["manifest.json", "manifest.csv", "README.txt"]
 
 
-@pytest.mark.parametrize("program", [["unzip", "-t", "-qq"], ["7z", "t", "-bso0", "-bsp0"]])
+@pytest.mark.parametrize("program", [["unzip", "-t", "-qq"], [SEVEN_ZIP, "t", "-bso0", "-bsp0"]])
 def test_other_programs_find_no_fault(team: Team, owner: User, tmp_path: Path, program: list[str]) -> None:
-    if not shutil.which(program[0]):
-        pytest.skip(f"needs {program[0]}")
     collection = make_collection(team, owner, "Größe 富士山")
     put(collection, owner, *(make_asset(team, prompt=f"Ünïcode 富士山 {number}") for number in range(3)))
     target = tmp_path / "out.zip"
