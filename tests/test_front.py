@@ -46,6 +46,18 @@ def test_template_holds_no_inline_style_or_script(template):
     assert re.findall(r"<style|<script(?![^>]*\ssrc=)|\sstyle=|\son[a-z]+=|\shx-on|javascript:", text) == []
 
 
+@pytest.mark.parametrize("template", TEMPLATES, ids=_name)
+def test_words_of_people_are_cut_off_where_they_end(template):
+    """From right to left that is on the left, which only the direction of the element tells a browser."""
+    words = r"[^<>]*{{ [\w.]*(?:name|title|caption|label|email|text)\b"
+    assert (
+        re.findall(
+            rf'<\w+ (?![^>]*dir="auto")[^>]*class="[^"]*\bclip\b[^>]*>(?:<\w+[^>]*>)?{words}', template.read_text()
+        )
+        == []
+    )
+
+
 @pytest.mark.parametrize("part", sorted((ROOT / "templates" / "components").glob("*.html")), ids=_name)
 def test_component_starts_with_its_arguments(part):
     assert part.read_text().startswith("{% comment %}")
