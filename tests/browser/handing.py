@@ -1,6 +1,7 @@
-"""Hands a file over to a page as a browser does: dropped or pasted."""
+"""Hands files over to a page as a browser does: dropped or pasted."""
 
 import base64
+from pathlib import Path
 
 from playwright.sync_api import Page
 
@@ -20,3 +21,14 @@ _HAND_OVER = """([kind, name, data]) => {
 def hand_over(page: Page, kind: str, name: str, data: bytes) -> None:
     """Drop or paste one file that calls itself a PNG."""
     page.evaluate(_HAND_OVER, [kind, name, base64.b64encode(data).decode()])
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file or a folder of this machine on the middle of the page."""
+    assert page.viewport_size is not None
+    place = {"x": page.viewport_size["width"] / 2, "y": page.viewport_size["height"] / 2}
+    dragged = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": dragged})
+    devtools.detach()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.handing import hand_over
+from tests.browser.handing import drop, hand_over
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 from tests.factories import small_png
@@ -53,6 +53,27 @@ def test_choosing_dropping_and_pasting(site: Site, visit: Visit, tmp_path: Path)
     expect(page.locator(".shelf .tile")).to_have_count(3)
     page.get_by_label("Search images").fill("beach")
     expect(page.locator(".shelf .tile")).to_have_count(2)
+    maya.hear_nothing()
+
+
+def test_folders_bring_the_pictures_in_them(site: Site, visit: Visit, tmp_path: Path) -> None:
+    maya = visit(site, team=site.new_team("Uploads by folder", credits=1)).sign_in()
+    maya.go("library/")
+    page = maya.page
+    for number, place in enumerate(("chosen", "chosen/deep/er", "dropped", "dropped/deep/er")):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / f"beach-{number}.png").write_bytes(small_png(7020 + number))
+        (tmp_path / place / "notes.txt").write_text("What is no picture is passed over.")
+    page.get_by_role("link", name="Upload images").click()
+    dialog = page.get_by_role("dialog", name="Upload images")
+    dialog.get_by_label("Choose a folder").set_input_files(tmp_path / "chosen")
+    expect(dialog.get_by_role("status")).to_have_text("2 added")
+    dialog.get_by_role("button", name="Close").click()
+
+    drop(page, tmp_path / "dropped")
+    expect(dialog.get_by_role("status")).to_have_text("4 added")
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.locator(".shelf .tile")).to_have_count(4)
     maya.hear_nothing()
 
 

@@ -1,18 +1,24 @@
 """Pictures that go along reach the wire, or the call waits: what breaks here is ours, and no provider is blamed."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
+from PIL import Image
 from pytest_django.fixtures import Settings
 
 from studio.accounts.models import User
 from studio.generations import fulfilment, requesting
 from studio.generations.models import Attempt, AttemptState, Generation, GenerationState
 from studio.ledger.services import grant
+from studio.library.intake import add_upload
+from studio.library.models import Asset
+from studio.providers.adapters.base import InputImage
 from studio.providers.models import Connection
 from studio.teams.models import Team
 from tests.emulators.control import EmulatorControl
@@ -20,6 +26,7 @@ from tests.emulators.running import running_emulator
 from tests.factories import make_asset
 from tests.generations.providers import connect, order, work
 from tests.generations.test_store_away import silence_the_store
+from tests.library import corpus
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("credits")]
 
@@ -133,6 +140,29 @@ def test_reference_that_is_gone_ends_the_edit_and_says_so(
     assert edit.state == GenerationState.FAILED
     assert edit.outputs.get().message == requesting.GONE
     assert emulator.stats()["requests"] == 0
+
+
+def test_uploaded_reference_goes_along_upright_and_without_its_location(
+    openai: Connection, team: Team, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = [corpus.turned_jpeg(6), corpus.with_metadata("41.40338, 2.17403")]
+    uploads = [
+        add_upload(team=team, actor=member, file=ContentFile(data), file_name="IMG_1.jpg").asset for data in received
+    ]
+    sent: list[bytes] = []
+    put_down = requesting._put_down
+
+    def watched(asset: Asset | None, path: Path) -> InputImage:
+        made = put_down(asset, path)
+        sent.append(path.read_bytes())
+        return made
+
+    monkeypatch.setattr(requesting, "_put_down", watched)
+    edit = order(team, member, "openai", references=[upload.pk for upload in uploads])
+    assert work(edit).state == GenerationState.SUCCEEDED
+    turned, noted = sent
+    assert Image.open(BytesIO(turned)).size == (64, 96)
+    assert b"41.40338" not in noted
 
 
 def test_no_database_connection_is_held_while_references_are_fetched(
