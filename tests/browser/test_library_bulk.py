@@ -58,6 +58,10 @@ add_tag(asset_ids=list(Asset.objects.for_team(tag.team).values_list("pk", flat=T
 """
 
 
+_LINE = """(tile) => {
+  const { outlineStyle, outlineWidth } = getComputedStyle(tile, "::after");
+  return [outlineStyle, outlineWidth];
+}"""
 _SIX = """
 from studio.teams.models import Team
 from tests.factories import make_asset
@@ -119,6 +123,24 @@ def test_keyboard_leads_to_the_bar_and_back_to_the_pictures(site: Site, visit: V
     said(page, "1 image moved to the bin.")
     expect(link).to_have_count(5)
     expect(link.nth(2)).to_be_focused()
+    maya.hear_nothing()
+
+
+def test_what_is_chosen_can_be_seen_in_the_readers_own_colours(site: Site, visit: Visit) -> None:
+    team = site.new_team("Bulk in few colours", credits=1)
+    site.manage("shell", "-c", _SIX.format(team=team))
+    maya = visit(site, team=team).sign_in()
+    page = maya.page
+    page.emulate_media(forced_colors="active")
+    maya.go("library/")
+    tiles(page).nth(0).locator("> a").focus()
+    page.keyboard.press("x")
+    page.keyboard.press("ArrowRight")
+    # What is chosen, what has the focus, and neither: a fine line, a broad one, and none.
+    chosen, focused, neither = [tiles(page).nth(number).evaluate(_LINE) for number in range(3)]
+    assert (chosen, focused) == (["solid", "2px"], ["solid", "4px"])
+    assert neither[0] == "none"
+    expect(bar(page)).to_have_css("border-top", re.compile("1px solid"))
     maya.hear_nothing()
 
 

@@ -237,6 +237,15 @@ def test_all_filters_are_in_one_sheet_and_views_are_saved(site: Site, visit: Vis
     library.says("30 images")
     side.get_by_role("link", name="The best").click()
     library.says("1 image")
+    side.get_by_role("link", name="All images").click()
+    library.says("30 images")
+
+    # What stays above the pictures goes with them where the window is low, as when a page is magnified four times.
+    for height, stays in ((900, True), (225, False)):
+        maya.page.set_viewport_size({"width": 360, "height": height})
+        maya.page.evaluate("scrollTo({ top: 400, behavior: 'instant' })")
+        assert maya.page.evaluate("scrollY") == 400
+        expect(library.field).to_be_in_viewport() if stays else expect(library.field).not_to_be_in_viewport()
     maya.hear_nothing()
 
 

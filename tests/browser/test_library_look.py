@@ -25,6 +25,24 @@ buffer = BytesIO()
 image.save(buffer, "PNG", compress_level=1)
 make_asset(Team.objects.get(slug="{team}"), data=buffer.getvalue(), prompt="A wide gradient")
 """
+# One prompt from right to left that is too long to stand there whole, and one from left to right.
+_WORDS = """
+from studio.library.tagging import add_tag, create_tag
+from studio.teams.models import Team
+from tests.factories import make_asset
+team = Team.objects.get(slug="{team}")
+make_asset(team, prompt="A lighthouse at dusk")
+asset = make_asset(team, prompt="מגדלור על צוק מעל הים, אור רך וערפל כבד. " * 40)
+add_tag(asset_ids=[asset.pk], tag=create_tag(team=team, name="קמפיין סתיו"))
+"""
+# How far from its left and its right end a paragraph begins.
+_BEGINS = """(paragraph) => {
+  const range = new Range();
+  range.setStart(paragraph.firstChild, 0);
+  range.setEnd(paragraph.firstChild, 1);
+  const [all, first] = [paragraph, range].map((one) => one.getBoundingClientRect());
+  return [first.left - all.left, all.right - first.right].map(Math.round);
+}"""
 _MATRIX = "(frame) => { const m = new DOMMatrix(getComputedStyle(frame).transform); return [m.a, m.e, m.f]; }"
 
 # Past the last control the browser's own come, when nothing of the page has the focus.
@@ -240,6 +258,34 @@ def test_picture_page_opens_the_viewer_and_ends_where_one_looked_last(looker: Vi
     page.wait_for_url(second)
     expect(viewer.dialog).to_be_hidden()
     looker.hear_nothing()
+
+
+def test_words_run_their_own_way_and_long_ones_are_folded(site: Site, visit: Visit) -> None:
+    team = site.new_team("Words both ways", credits=1)
+    site.manage("shell", "-c", _WORDS.format(team=team))
+    maya = visit(site, team=team).sign_in()
+    maya.go("library/")
+    page = maya.page
+    expect(page.locator("#side").get_by_text("קמפיין סתיו")).to_have_css("direction", "rtl")
+    tile(page, 0).press("Enter")
+    prompt = page.locator("#prompt")
+    assert prompt.evaluate(_BEGINS)[1] == 0
+    expect(page.locator("#inspector-head h2")).to_have_css("direction", "rtl")
+    maya.inspect("asset-from-right-to-left")
+
+    folded = prompt.evaluate("(paragraph) => paragraph.clientHeight")
+    whole = prompt.evaluate("(paragraph) => paragraph.scrollHeight")
+    assert whole > 1.5 * folded
+    page.get_by_text("Show all").click()
+    assert prompt.evaluate("(paragraph) => paragraph.clientHeight") == whole
+    page.get_by_text("Show less").click()
+    assert prompt.evaluate("(paragraph) => paragraph.clientHeight") == folded
+
+    page.get_by_role("link", name="Next image").click()
+    expect(page.get_by_text("Show all")).to_have_count(0)
+    assert prompt.evaluate(_BEGINS)[0] == 0
+    expect(page.locator("#inspector-head h2")).to_have_css("direction", "ltr")
+    maya.hear_nothing()
 
 
 def test_slideshow_goes_on_by_itself_and_waits_where_it_should(looker: Visitor) -> None:
