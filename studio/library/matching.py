@@ -46,7 +46,7 @@ def terms_of(q: str) -> list[Term]:
 
 
 @dataclass(frozen=True)
-class Word:
+class _Word:
     """A word of a term, its place, and whether it may go on."""
 
     text: str
@@ -79,7 +79,8 @@ class _Writer:
 
     def filter(self, tokens: Iterable[str], *, is_minus: bool = False) -> None:
         """Ask for pictures with one of the tokens, or without all of them."""
-        self._add(self._any_of(tokens), self._any_of(tokens).replace("%", "%%"), is_minus=is_minus)
+        text = self._any_of(tokens)
+        self._add(text, text.replace("%", "%%"), is_minus=is_minus)
 
     def term(self, term: Term, tags: Iterable[int]) -> None:
         """Ask for a term's words at their distances, or for a tag that is called so."""
@@ -109,7 +110,7 @@ class _Writer:
         self.whole.append("!" * is_minus + whole)
         self.asked.append("!" * is_minus + asked)
 
-    def _phrase(self, words: Sequence[Word]) -> str:
+    def _phrase(self, words: Sequence[_Word]) -> str:
         text, last = "", 0
         for word in words:
             text += f" <{word.place - last}> " if text else ""
@@ -117,7 +118,7 @@ class _Writer:
             last = word.place
         return f"({text})" if len(words) > 1 else text
 
-    def _asked(self, word: Word) -> str:
+    def _asked(self, word: _Word) -> str:
         whole = _quoted(f"{self.team_id}/{word.text}")
         if not word.is_open:
             return whole
@@ -157,16 +158,16 @@ def reading_of(
     return writer.reading(Span.of_days(search.since, search.until, search.zone))
 
 
-def _words_of(term: Term) -> Iterator[Word]:
+def _words_of(term: Term) -> Iterator[_Word]:
     for run in term.runs:
         if not run.is_unspaced:
-            yield Word(run.text[:WORD_LENGTH], run.place, is_open=term.is_open and run is term.runs[-1])
+            yield _Word(run.text[:WORD_LENGTH], run.place, is_open=term.is_open and run is term.runs[-1])
         elif run.length == 1:
             # One character of such a script begins every pair that it is the first of.
-            yield Word(run.text, run.place, is_open=True)
+            yield _Word(run.text, run.place, is_open=True)
         else:
             for at in range(run.length - 1):
-                yield Word(run.text[at : at + 2], run.place + at, is_open=False)
+                yield _Word(run.text[at : at + 2], run.place + at, is_open=False)
 
 
 def _tokens(search: LibrarySearch, user_id: int, collections: Iterable[int]) -> Iterator[list[str]]:

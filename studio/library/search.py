@@ -81,7 +81,7 @@ class LibrarySearch:
     @property
     def is_filtered(self) -> bool:
         """Whether it asks for anything less than the whole library; the order does not count."""
-        return any(getattr(self, each.name) != each.default for each in _asked(self) if each.name != "sort")
+        return any(getattr(self, each.name) != each.default for each in _in_address(self) if each.name != "sort")
 
     def to_query(self, **changes: Any) -> str:
         """Write the address without its path; `changes` are fields with another value."""
@@ -110,7 +110,7 @@ class LibrarySearch:
         return made
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        for each in _asked(self):
+        for each in _in_address(self):
             value = getattr(self, each.name)
             if each.name == "sort":
                 if value != self.default_sort:
@@ -120,7 +120,7 @@ class LibrarySearch:
                 yield from ((name, _text(one)) for one in (value if isinstance(value, tuple) else [value]))
 
 
-def _asked(search: LibrarySearch) -> Iterator[Field[Any]]:
+def _in_address(search: LibrarySearch) -> Iterator[Field[Any]]:
     """Yield the fields that stand in the address."""
     return (each for each in fields(search) if each.compare)
 
