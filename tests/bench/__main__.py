@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import archive, burst, delivery, idle, jobs, latency, ledger, library, pages, protocols, scroll
+from tests.bench import acts, archive, burst, delivery, idle, jobs, latency, ledger, library, pages, protocols, scroll
 from tests.bench.figures import Figure, Sheet, table
 from tests.bench.scene import Scene, scene
 
@@ -27,6 +27,7 @@ MEASUREMENTS: Mapping[str, tuple[str, Callable[[Scene, Sheet], None]]] = {
     ),
     "delivery": (f"An original of {delivery.SIZE / 1e9:g} GB, sent by nginx on our word", delivery.measure),
     "scroll": (f"A browser scrolls through {scroll.PICTURES:,} pictures", scroll.measure),
+    "acts": (f"An act on {scroll.PICTURES:,} pictures", acts.measure),
     "library": (f"Finding pictures among {library.LARGE:,}", library.measure),
     "idle": (f"Everything idle for {idle.SECONDS:g} s", idle.measure),
 }

@@ -100,7 +100,7 @@ _SCROLL: Final = """async (wanted) => {
 def measure(scene: Scene, sheet: Sheet) -> None:
     """Fill a team, sign in with a browser, scroll."""
     with scene.installation() as made:
-        keys = _fill(made.database)
+        keys = fill(made.database)
         _store_faces(made.home, keys)
         _, url = made.start_web()
         with _library(url) as page:
@@ -108,7 +108,8 @@ def measure(scene: Scene, sheet: Sheet) -> None:
             _scroll_through(page, sheet)
 
 
-def _fill(database: psycopg.Connection[Any]) -> list[tuple[int, uuid.UUID]]:
+def fill(database: psycopg.Connection[Any]) -> list[tuple[int, uuid.UUID]]:
+    """Make the rows of all pictures; return the team and the key of the files of each."""
     database.execute(_FILL, {"count": PICTURES, "team": TEAM})
     database.execute("VACUUM ANALYZE library_asset")
     return database.execute("SELECT team_id, file_key FROM library_asset").fetchall()
