@@ -192,10 +192,12 @@ def test_search_for_words_of_very_many_tags_is_answered(team: Team, viewer: User
 
 def test_tags_of_every_name_are_found(team: Team, viewer: User) -> None:
     [asset] = plant(team, viewer, ["one"])
-    for name in ("..", "CON", "🦊", "100%", "a_b", "日本", "o'neil"):
+    operators = ("&", "!", "<->", ":*", "(", "'", "\\", "%1$s", "nothing:", "NOT")
+    for name in ("..", "CON", "🦊", "100%", "a_b", "日本", "o'neil", *operators):
         tag = create_tag(team=team, name=name)
         add_tag(asset_ids=[asset.pk], tag=tag)
         assert [each.pk for each in find(team, viewer, LibrarySearch(q=name)).items] == [asset.pk], name
+        assert find(team, viewer, LibrarySearch(q=f"-{name}")).items == [], name
         tag.delete()
 
 
