@@ -120,9 +120,15 @@ def test_keyboard_leads_to_the_bar_and_back_to_the_pictures(site: Site, visit: V
     page.keyboard.press("x")
     page.keyboard.press("b")
     bar(page).get_by_role("button", name="Move to bin").press("Enter")
-    said(page, "1 image moved to the bin.")
+    toast = said(page, "1 image moved to the bin.")
     expect(link).to_have_count(5)
     expect(link.nth(2)).to_be_focused()
+
+    # A message that had the focus goes as it is answered, and the focus is where it was before.
+    toast.get_by_role("button", name="Undo").press("Enter")
+    said(page, "Undone for 1 image.")
+    expect(link).to_have_count(6)
+    expect(link.nth(3)).to_be_focused()
     maya.hear_nothing()
 
 
