@@ -1,5 +1,7 @@
 // Toasts leave after 6 seconds, later where they can take something back, and while the pointer or the focus is on them; no
 // message here is the only place that says a thing. Ctrl + Z outside fields takes back what the last of them offers to.
+// That a download begins, a browser does not tell a screen reader: data-tells is shown as a button sends its form, or a link
+// is followed.
 // An event "toast" on <body> with { detail: { text } } or { detail: { value } } (HX-Trigger) makes a new one.
 
 import { isTyping } from "./shortcuts.js";
@@ -26,6 +28,8 @@ const show = (text) => {
   region.append(toast);
 };
 
+const tellOf = (element) => element?.dataset.tells && show(element.dataset.tells);
+
 const onKey = (event) => {
   const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
   const undo = isUndo && !isTyping(event.target) && [...region.querySelectorAll("form button")].at(-1);
@@ -51,6 +55,8 @@ if (region) {
     region.addEventListener(hold, (event) => clearTimeout(timers.get(event.target.closest("[data-toast]"))));
     region.addEventListener(release, (event) => event.target.closest("[data-toast]") && leaveLater(event.target.closest("[data-toast]")));
   }
+  document.addEventListener("submit", (event) => tellOf(event.submitter));
+  document.addEventListener("click", (event) => tellOf(event.target.closest("a[data-tells]")));
   document.addEventListener("keydown", onKey);
   document.body.addEventListener("toast", (event) => show(event.detail.text ?? event.detail.value));
 }

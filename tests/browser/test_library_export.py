@@ -44,6 +44,8 @@ def test_selection_is_handed_over_and_a_library_converted_and_revoked(maya: Visi
     assert {archive.read(name) for name in pictures_in(archive)} <= originals
     assert len(pictures_in(archive)) == 2
     assert "/library/?q=crane" in page.url
+    told = page.get_by_role("status", name="Messages")
+    expect(told).to_have_text("The download of the ZIP begins.")
 
     page.get_by_role("link", name="Download options").click()
     expect(page.get_by_text("Search “crane”: 2 images.")).to_be_visible()
@@ -58,6 +60,7 @@ def test_selection_is_handed_over_and_a_library_converted_and_revoked(maya: Visi
     expect(ready).to_be_visible()
     maya.inspect("download-ready")
     archive = saved(maya, ready)
+    expect(told).to_have_text("The download of the ZIP begins.")
     for name in pictures_in(archive):
         assert re.fullmatch(r"for client/a-paper-crane-on-a-windowsill-for-handing-over-\d+\.webp", name)
         with Image.open(BytesIO(archive.read(name))) as image:
@@ -73,3 +76,7 @@ def test_selection_is_handed_over_and_a_library_converted_and_revoked(maya: Visi
     expect(page.get_by_role("row", name="Search “crane”")).to_contain_text("Revoked")
     gone = page.request.get(f"{maya.site.url}{address}")
     assert (gone.status, "This download was revoked" in gone.text()) == (410, True)
+
+    maya.go("library/?q=crane")
+    saved(maya, page.get_by_role("button", name="Download all, 2 images"))
+    expect(told).to_have_text("The download of the ZIP begins.")

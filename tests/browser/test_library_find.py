@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -86,6 +87,10 @@ class Library:
     def chip(self, label: str) -> Locator:
         """The filter that is on."""
         return self.page.get_by_role("link", name=f"Remove filter {label}")
+
+    def named(self, role: Literal["button", "checkbox"], name: str) -> Locator:
+        """What acts on a picture, as a screen reader calls it."""
+        return self.tiles.get_by_role(role, name=name, exact=True)
 
     def scroll_to_end(self) -> None:
         """Scroll as far as there are pictures."""
@@ -282,8 +287,12 @@ def test_pages_come_and_go_and_nothing_jumps(site: Site, visit: Visit) -> None:
 
     # What acts on a picture works without leaving the page also where the picture has come by scrolling.
     library.tiles.last.hover()
-    library.tiles.last.get_by_role("button", name="Favourite").click()
-    expect(library.tiles.last.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+    heart = library.named("button", "Favourite Lighthouse number 000.")
+    heart.click()
+    expect(heart).to_have_attribute("aria-pressed", "true")
+    expect(library.named("checkbox", "Select Lighthouse number 000.")).to_have_count(1)
+    for act in ("Download", "More actions for"):
+        expect(library.named("button", f"{act} Lighthouse number 000.")).to_have_count(1)
     # The focus scrolls to the picture, and with that another page comes before it: the first is then another.
     first = maya.page.locator(f'[data-asset="{library.tiles.first.get_attribute("data-asset")}"]')
     first.get_by_role("link").focus()
