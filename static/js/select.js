@@ -29,9 +29,11 @@ const find = (id) => shelf?.querySelector(`.pick[value="${CSS.escape(id)}"]`);
 const parts = (name) => document.querySelectorAll(`[data-bulk-${name}]`);
 const tell = (text) => document.body.dispatchEvent(new CustomEvent("toast", { detail: { text } }));
 
+// As the server writes sizes.
 const inBytes = (bytes) => {
-  const [size, unit] = bytes < 999_950_000 ? [bytes / 1e6, "MB"] : [bytes / 1e9, "GB"];
-  return `${size.toLocaleString("en", { maximumFractionDigits: 1 })} ${unit}`;
+  const power = [1000, 999_500, 999_500_000].filter((least) => bytes >= least).length;
+  const size = bytes / 1000 ** power;
+  return `${size.toLocaleString("en", { maximumFractionDigits: power < 2 ? 0 : 1 })} ${["bytes", "KB", "MB", "GB"][power]}`;
 };
 
 // A part of the grid takes its place in the known order: where its own pictures stand, or beside its neighbours. Only what

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
+from studio.core.templatetags.studio import filesize
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
@@ -43,6 +44,8 @@ def test_selection_is_handed_over_and_a_library_converted_and_revoked(maya: Visi
     originals = {path.read_bytes() for path in maya.site.originals()}
     assert {archive.read(name) for name in pictures_in(archive)} <= originals
     assert len(pictures_in(archive)) == 2
+    size = sum(len(archive.read(name)) for name in pictures_in(archive))
+    expect(page.locator("[data-bulk-size]")).to_have_text(filesize(size))
     assert "/library/?q=crane" in page.url
     told = page.get_by_role("status", name="Messages")
     expect(told).to_have_text("The download of the ZIP begins.")
